@@ -1,0 +1,2 @@
+//! The command `agent-updater`.
+fn main() {}
