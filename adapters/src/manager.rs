@@ -1,0 +1,199 @@
+use crate::command::{CommandOutput, CommandSpec};
+use crate::failure::Failure;
+use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
+use crate::version::{NativeVersion, PackageName};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Which package manager.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum ManagerKind {
+    /// apt and dpkg.
+    Apt,
+    /// dnf 4, also under its older name yum.
+    Yum,
+    /// zypper.
+    Zypper,
+}
+
+impl fmt::Display for ManagerKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Apt => "apt",
+            Self::Yum => "yum",
+            Self::Zypper => "zypper",
+        })
+    }
+}
+
+/// What the package database says of one package.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Installed {
+    /// It is not there. A query that failed is a [`Failure`], never this.
+    Absent,
+    /// Exactly one version is there, completely.
+    Present(InstalledPackage),
+    /// A transaction was cut off: half-installed, unconfigured, or two versions at once.
+    Broken {
+        /// What the database says, in its own words.
+        detail: String,
+        /// The versions it names.
+        versions: Vec<NativeVersion>,
+    },
+}
+
+/// A package that is completely installed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InstalledPackage {
+    /// Its version, with epoch and revision or release.
+    pub version: NativeVersion,
+    /// Its architecture in the manager's words (`amd64`, `x86_64`, `all`, `noarch`).
+    pub architecture: String,
+    /// Whether the database itself says that the administrator holds it (dpkg only).
+    pub held: bool,
+}
+
+/// A version that the repository's index offers for this host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Offered {
+    /// The version, exactly as the index writes it.
+    pub version: NativeVersion,
+    /// Its architecture.
+    pub architecture: String,
+}
+
+/// Up, down, or the same version again, in the manager's own order of versions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// To a higher version.
+    Upgrade,
+    /// To a lower version.
+    Downgrade,
+    /// The same version again.
+    Reinstall,
+}
+
+/// The change to make: one package, from one version to another. Both come from the package
+/// manager itself (database and signed index), never from a server's answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// The package.
+    pub package: PackageName,
+    /// What is installed.
+    pub from: NativeVersion,
+    /// What is to be installed.
+    pub to: NativeVersion,
+    /// Architecture of what is to be installed.
+    pub architecture: String,
+}
+
+impl Change {
+    /// Which way it goes in the native order.
+    pub fn direction(&self) -> Direction {
+        match self.to.compare(&self.from) {
+            std::cmp::Ordering::Greater => Direction::Upgrade,
+            std::cmp::Ordering::Less => Direction::Downgrade,
+            std::cmp::Ordering::Equal => Direction::Reinstall,
+        }
+    }
+}
+
+/// What a transaction does to one package.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// It is newly installed.
+    Install,
+    /// It goes to a higher version.
+    Upgrade,
+    /// It goes to a lower version.
+    Downgrade,
+    /// It is installed again at the same version.
+    Reinstall,
+    /// It is removed, replaced or obsoleted.
+    Remove,
+}
+
+/// One line of a simulated transaction.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PackageChange {
+    /// The package, in the tool's words.
+    pub name: String,
+    /// What happens to it.
+    pub action: Action,
+    /// The version before, where the tool says it.
+    pub from: Option<String>,
+    /// The version after, where the tool says it.
+    pub to: Option<String>,
+}
+
+/// An administrator's stop: hold, pin, versionlock, exclude, lock.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Hold {
+    /// What and where, such as "`apt-mark hold`" or "/etc/zypp/locks line 3".
+    pub place: String,
+    /// The command that releases it.
+    pub release: String,
+}
+
+/// A package manager, as commands to run and ways to read what they print. It does no I/O.
+///
+/// Order of use: [`query_installed`](Self::query_installed); the host's configuration files
+/// ([`configuration_files`](Self::configuration_files) read by the caller) into
+/// [`entries`](Self::entries); [`locate`](Self::locate) finds the entry that offers the package;
+/// [`private_view`](Self::private_view) of it; then, all through the view: refresh, list, simulate,
+/// install; and the database again, because an exit code proves nothing.
+pub trait PackageManager: fmt::Debug {
+    /// Which one it is.
+    fn kind(&self) -> ManagerKind;
+
+    /// Asks the database for one package. Works without root and without a lock.
+    fn query_installed(&self, package: &PackageName) -> CommandSpec;
+    /// Reads the answer. Anything not understood is a [`Failure`], never [`Installed::Absent`].
+    fn read_installed(&self, package: &PackageName, output: &CommandOutput) -> Result<Installed, Failure>;
+
+    /// Files and folders (every file in them is meant) that hold the host's repository entries.
+    fn configuration_files(&self) -> Vec<PathBuf>;
+    /// The enabled entries in those files, in the order of the files. An entry that cannot be
+    /// read is left out and told in the second list with file, line and reason.
+    fn entries(&self, files: &[ConfigurationFile]) -> (Vec<RepositoryEntry>, Vec<String>);
+    /// Asks the host's own cached index which repositories offer the package; no network.
+    fn locate(&self, package: &PackageName) -> CommandSpec;
+    /// Reads the answer: those of `entries` that offer the package by the host's cached index.
+    /// Empty when the cache does not know, in which case the caller has to try the entries.
+    fn read_located(
+        &self,
+        package: &PackageName,
+        entries: &[RepositoryEntry],
+        output: &CommandOutput,
+    ) -> Result<Vec<RepositoryEntry>, Failure>;
+    /// A private configuration for one entry, inside `folder`, with every check forced on.
+    /// `keys` is one file with the trusted keys, in `folder`, in the format the tool reads.
+    fn private_view(&self, entry: &RepositoryEntry, package: &PackageName, folder: &Path) -> PrivateView;
+
+    /// Fetches the index of the view's repository, and of no other.
+    fn refresh(&self, view: &PrivateView) -> CommandSpec;
+    /// Reads whether the index is there, is this repository's, and is signed.
+    fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure>;
+    /// Lists the versions of the package in the view's index; no network.
+    fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec;
+    /// Reads the list, in the index's order. Versions that the strict validator refuses are left
+    /// out: what cannot be named safely is not offered.
+    fn read_offered(&self, package: &PackageName, output: &CommandOutput) -> Result<Vec<Offered>, Failure>;
+
+    /// Works out the change without making it.
+    fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec;
+    /// Reads everything that the transaction would do, ours included.
+    fn read_simulation(&self, change: &Change, output: &CommandOutput)
+    -> Result<Vec<PackageChange>, Failure>;
+    /// Makes exactly the change; never killed.
+    fn install(&self, view: &PrivateView, change: &Change) -> CommandSpec;
+    /// Reads what the tool says of the transaction. `Ok` means only that it does not complain;
+    /// the lines are warnings worth keeping (a failed %post, kept configuration files).
+    fn read_install(&self, change: &Change, output: &CommandOutput) -> Result<Vec<String>, Failure>;
+
+    /// Files that hold administrator's holds (versionlock list, zypper locks, dnf excludes,
+    /// apt preferences).
+    fn hold_files(&self) -> Vec<PathBuf>;
+    /// The stops in them that concern the package.
+    fn holds(&self, package: &PackageName, files: &[ConfigurationFile]) -> Vec<Hold>;
+}
