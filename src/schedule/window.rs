@@ -94,7 +94,8 @@ impl Window {
         }
     }
 
-    /// The openings with a start after `after`, in order and each once: starts that a gap skips fall together.
+    /// The openings with a start after `after`, in order. Starts that a gap skips fall together, and
+    /// the opening comes once for each of them.
     pub(super) fn openings<'a>(
         &'a self,
         zone: &'a Zone,
@@ -107,9 +108,7 @@ impl Window {
             }
             Self::Recurring { line, duration } => {
                 let reading = zone.latest_reading(within_calendar(after));
-                let mut last = None;
                 let starts = line.starts_after(reading).map(|start| zone.to_utc(start));
-                let starts = starts.filter(move |&start| last.replace(start) != Some(start));
                 Box::new(starts.map(|start| opening(start, *duration)))
             }
         }
