@@ -2,7 +2,8 @@
 //!
 //! A [`Client`] asks for `<base>/version`, `<base>/critical` and `<base>/schedule`, one after the other on one
 //! connection. Nothing it returns is a free string but the schedule's text, which another module parses:
-//! a server's byte never travels further than the parsers in `answer`.
+//! a server's byte never travels further than the parsers in `answer`. [`Embedded`] is the other side, for trials and
+//! tests, and [`channel`] writes and checks the three files that it or any static host serves.
 
 mod answer;
 /// The publisher's side: the three files of a channel.
@@ -12,6 +13,7 @@ mod credentials;
 mod error;
 mod kept;
 mod options;
+mod serve;
 mod target;
 mod transport;
 mod trust;
@@ -21,6 +23,7 @@ pub use client::{Client, MAX_BODY_BYTES, RETRIES, TOTAL_TIMEOUT};
 pub use error::ServerError;
 pub use kept::{Answer, Kept};
 pub use options::{Proxy, ServerOptions};
+pub use serve::{Embedded, TlsFiles};
 pub use target::TargetVersion;
 
 pub(crate) use options::url_host;
