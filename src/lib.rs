@@ -1,8 +1,36 @@
 //! Keeps an agent at the version its cluster supports.
+//!
+//! One tick over an agent: `gather` learns the facts, `decision` decides purely, `repository` asks
+//! what the repository offers, `apply` makes the change and looks at what came of it, `report`
+//! tells. The package managers themselves are values of the crate `adapters`.
 
-/// How the agent fares.
+/// Makes the change and looks at what came of it.
+pub mod apply;
+/// The command line.
+pub mod cli;
+/// The commands, from arguments to an exit code.
+pub mod commands;
+/// What the operator wants: files, merged, validated into one policy for each agent.
+pub mod config;
+/// Decides what to do; does nothing. Pure.
+pub mod decision;
+/// Learns the facts for the decision.
+pub mod gather;
+/// Whether the agent works.
 pub mod health;
+/// What is asked of the host itself.
+pub mod host;
+/// States, reasons and exit codes. Pure.
+pub mod outcome;
+/// What is told: JSON, status file, text.
+pub mod report;
+/// Finds the repository that offers the target.
+pub mod repository;
 /// When a change may start: windows, freezes and time zones. Pure.
 pub mod schedule;
+/// What is remembered from tick to tick.
+pub mod state;
+/// One tick over one agent.
+pub mod tick;
 /// The version server: asked for the target, its urgency and its schedule; and an embedded one.
 pub mod version_server;

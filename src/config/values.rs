@@ -1,0 +1,323 @@
+//! Readers of single values: each takes what TOML says and returns what is meant, or why not.
+
+use super::problem::{Refusal, nearest};
+use super::tree::{Node, Value};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::{Host, Url};
+
+pub(super) type Read<T> = Result<T, Refusal>;
+
+/// Text without control characters.
+pub(super) fn text(node: &Node) -> Read<&str> {
+    match &node.value {
+        Value::Text(text) if text.is_empty() => Err(Refusal::new("is empty")),
+        Value::Text(text) if text.chars().any(char::is_control) => Err(Refusal::new(
+            "holds a line break or another control character",
+        )),
+        Value::Text(text) => Ok(text),
+        value => {
+            Err(Refusal::new(format!("is {}, not text", kind(value)))
+                .hint("put it in quotation marks"))
+        }
+    }
+}
+
+/// What a value is, in words.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Text(_) => "text",
+        Value::Integer(_) => "a number",
+        Value::Float(_) => "a number with a fraction, or too large",
+        Value::Boolean(_) => "true or false",
+        Value::Instant(_) => "a date or time",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}
+
+pub(super) fn flag(node: &Node) -> Read<bool> {
+    match &node.value {
+        Value::Boolean(flag) => Ok(*flag),
+        value => Err(
+            Refusal::new(format!("is {}, not true or false", kind(value)))
+                .hint("write true or false, without quotation marks"),
+        ),
+    }
+}
+
+/// A whole number within a range.
+pub(super) fn number(range: RangeInclusive<u32>) -> impl Fn(&Node) -> Read<u32> {
+    move |node| {
+        let bounds = format!("from {} to {}", range.start(), range.end());
+        match &node.value {
+            Value::Integer(number) => u32::try_from(*number)
+                .ok()
+                .filter(|number| range.contains(number))
+                .ok_or_else(|| Refusal::new(format!("is {number}, not {bounds}"))),
+            value => Err(Refusal::new(format!(
+                "is {}, not a whole number {bounds}",
+                kind(value)
+            ))),
+        }
+    }
+}
+
+/// One of several words.
+pub(super) fn word<'t, T: Copy>(words: &'t [(&'t str, T)]) -> impl Fn(&Node) -> Read<T> + 't {
+    move |node| {
+        let written = text(node)?;
+        // A second word may stand for the same; then only the first is told.
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        match words.iter().find(|(word, _)| *word == written) {
+            Some((_, meaning)) => Ok(*meaning),
+            None => {
+                let refusal =
+                    Refusal::new(format!("is \"{written}\", not one of {}", known.join(", ")));
+                Err(match nearest(written, known) {
+                    Some(meant) => refusal.hint(format!("did you mean \"{meant}\"?")),
+                    None => refusal,
+                })
+            }
+        }
+    }
+}
+
+/// A duration with its unit, such as `15s`, `10min` or `1h 30m`, within a range.
+pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Node) -> Read<Duration> {
+    move |node| {
+        const HINT: &str = "write a number with its unit, such as \"15s\", \"10min\" or \"1h 30m\"";
+        let written = match &node.value {
+            Value::Integer(number) => {
+                return Err(Refusal::new(format!("is {number} without a unit")).hint(HINT));
+            }
+            _ => text(node)?,
+        };
+        let duration = humantime::parse_duration(written).map_err(|error| {
+            Refusal::new(format!("\"{written}\" is not a duration: {error}")).hint(HINT)
+        })?;
+        if range.contains(&duration) {
+            Ok(duration)
+        } else {
+            let [low, high] =
+                [range.start(), range.end()].map(|bound| humantime::format_duration(*bound));
+            Err(Refusal::new(format!(
+                "is {written}, not from {low} to {high}"
+            )))
+        }
+    }
+}
+
+/// A path of the host, from the root on.
+pub(super) fn path(node: &Node) -> Read<PathBuf> {
+    let written = text(node)?;
+    let path = PathBuf::from(written);
+    let climbs = path
+        .components()
+        .any(|part| part == std::path::Component::ParentDir);
+    if path.is_absolute() && !climbs && !written.ends_with('/') {
+        Ok(path)
+    } else {
+        Err(
+            Refusal::new(format!("\"{written}\" is not the absolute path of a file"))
+                .hint("write the whole path from / on, without `..`"),
+        )
+    }
+}
+
+/// A program with its arguments; no shell is involved.
+pub(super) fn command(node: &Node) -> Read<Vec<String>> {
+    const HINT: &str = "write [\"/path/of/program\", \"argument\", …]; no shell reads it";
+    let Value::Array(elements) = &node.value else {
+        return Err(Refusal::new(format!(
+            "is {}, not a list of a program and its arguments",
+            kind(&node.value)
+        ))
+        .hint(HINT));
+    };
+    let mut words = Vec::new();
+    for (index, element) in elements.iter().enumerate() {
+        let within = |refusal: Refusal| refusal.within(&format!("[{index}]"), &element.place);
+        match &element.value {
+            // An argument may be empty, or hold line breaks.
+            Value::Text(word) if index > 0 && !word.contains('\0') => words.push(word.clone()),
+            Value::Text(_) if index > 0 => {
+                return Err(within(Refusal::new("holds a NUL character")));
+            }
+            _ if index > 0 => words.push(text(element).map_err(within)?.to_owned()),
+            _ => {
+                let program = path(element).map_err(|refusal| within(refusal).hint(HINT))?;
+                words.push(program.to_string_lossy().into_owned());
+            }
+        }
+    }
+    if words.is_empty() {
+        Err(Refusal::new("is an empty list").hint(HINT))
+    } else {
+        Ok(words)
+    }
+}
+
+/// Every element of a list.
+pub(super) fn list<T>(element: impl Fn(&Node) -> Read<T>) -> impl Fn(&Node) -> Read<Vec<T>> {
+    move |node| {
+        let Value::Array(elements) = &node.value else {
+            return Err(
+                Refusal::new(format!("is {}, not a list", kind(&node.value)))
+                    .hint("write it in brackets: […]"),
+            );
+        };
+        let numbered = elements.iter().enumerate();
+        numbered
+            .map(|(index, node)| {
+                element(node).map_err(|refusal| refusal.within(&format!("[{index}]"), &node.place))
+            })
+            .collect()
+    }
+}
+
+/// Which addresses a key accepts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reach {
+    /// https, http to this host, file: what decides on a change must not be forged on the way.
+    Trusted,
+    /// https, http, file: what comes from there is signed.
+    Signed,
+    /// http or https of a proxy.
+    Proxy,
+    /// http to this host only.
+    Loopback,
+}
+
+/// An address without credentials.
+pub(super) fn url(reach: Reach) -> impl Fn(&Node) -> Read<Url> {
+    move |node| {
+        let written = text(node)?;
+        // The text itself is not repeated before it is known to hold no password.
+        let url = Url::parse(written).map_err(|error| {
+            Refusal::new(format!("is not a URL: {error}"))
+                .hint("write it whole, such as https://example.com/path")
+        })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            let hint = match reach {
+                Reach::Loopback => "use a `command` probe that reads them from a file",
+                Reach::Signed => "use the host's repository entry with them (`repository.entry`)",
+                _ => "put them into a file only root can read, and name it in `credentials_file`",
+            };
+            return Err(Refusal::new("holds credentials, which would end up in logs").hint(hint));
+        }
+        if url.fragment().is_some() || (url.query().is_some() && reach != Reach::Loopback) {
+            return Err(Refusal::new(
+                "has a `?` or `#`, which is no part of a base address",
+            ));
+        }
+        let refuse = |allowed: &str| {
+            Err(Refusal::new(format!(
+                "is an address with {}, not {allowed}",
+                url.scheme()
+            )))
+        };
+        let is_here = is_loopback(&url);
+        let has_host = url.host_str().is_some_and(|host| !host.is_empty());
+        match (reach, url.scheme()) {
+            (Reach::Trusted | Reach::Signed, "https") | (Reach::Signed | Reach::Proxy, "http") => {
+                Ok(url)
+            }
+            (Reach::Proxy, "https") => Ok(url),
+            (Reach::Trusted | Reach::Loopback, "http") if is_here => Ok(url),
+            (Reach::Trusted | Reach::Signed, "file") if !has_host => Ok(url),
+            (Reach::Trusted | Reach::Signed, "file") => {
+                Err(Refusal::new("names a host in a file URL")
+                    .hint("write file:///path, with three slashes"))
+            }
+            (Reach::Trusted, "http") => Err(Refusal::new(
+                "is http to another host, where anybody on the way could choose the answer",
+            )
+            .hint("use https; http is for this host only")),
+            (Reach::Loopback, _) => Err(Refusal::new("is not http to this host")
+                .hint("write http://127.0.0.1:PORT/path or unix:/path/of/socket:/uri")),
+            (Reach::Trusted, _) => refuse("https, http to this host, or file"),
+            (Reach::Signed, _) => refuse("https, http or file"),
+            (Reach::Proxy, _) => refuse("http or https"),
+        }
+    }
+}
+
+/// `localhost`, 127.0.0.0/8 and ::1.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// The name of a service; `.service` is added where no suffix stands.
+pub(super) fn unit(node: &Node) -> Read<String> {
+    let written = text(node)?;
+    let valid = written.len() <= 200
+        && !written.starts_with(['-', '.'])
+        && written
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || ":-_.\\@".contains(letter));
+    if !valid {
+        return Err(Refusal::new(format!(
+            "\"{written}\" is not the name of a unit"
+        )));
+    }
+    let other = [
+        "socket",
+        "timer",
+        "target",
+        "path",
+        "mount",
+        "automount",
+        "swap",
+        "slice",
+        "scope",
+        "device",
+    ];
+    match written.rsplit_once('.') {
+        Some((stem, _)) if stem.ends_with('@') => {
+            Err(Refusal::new(format!("\"{written}\" is a template"))
+                .hint("name the instance: name@instance.service"))
+        }
+        Some((_, "service")) => Ok(written.to_owned()),
+        Some((stem, suffix)) if other.contains(&suffix) => {
+            Err(Refusal::new(format!("is a {suffix}, not a service"))
+                .hint(format!("did you mean \"{stem}.service\"?")))
+        }
+        _ if written.ends_with('@') => Err(Refusal::new(format!("\"{written}\" is a template"))
+            .hint("name the instance: name@instance.service")),
+        _ => Ok(format!("{written}.service")),
+    }
+}
+
+/// The fingerprint of a primary key: 40 hexadecimal digits, upper case, without spaces.
+pub(super) fn fingerprint(node: &Node) -> Read<String> {
+    let written = text(node)?;
+    let digits: String = written.chars().filter(|letter| *letter != ' ').collect();
+    if digits.len() == 40 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        Ok(digits.to_ascii_uppercase())
+    } else {
+        Err(Refusal::new(format!("\"{written}\" is not the fingerprint of a key"))
+            .hint("40 hexadecimal digits, as `gpg --show-keys` prints them for the primary key; a short key id can be forged"))
+    }
+}
+
+/// A word of a repository's address (suite, component): what needs no quoting anywhere.
+pub(super) fn plain(node: &Node) -> Read<String> {
+    let written = text(node)?;
+    let valid = written.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && written
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "._/+~-".contains(letter));
+    if valid {
+        Ok(written.to_owned())
+    } else {
+        Err(Refusal::new(format!("\"{written}\" is not a plain word"))
+            .hint("letters, digits and . _ / + ~ - only"))
+    }
+}
