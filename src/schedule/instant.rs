@@ -76,3 +76,23 @@ impl<'de> Visitor<'de> for InstantVisitor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_date_time_of_toml_is_an_instant() {
+        let read = |json: &str| deserialize(&mut serde_json::Deserializer::from_str(json));
+        let expected = from_text("2026-12-01T02:00:00Z").expect("an instant");
+        // What the crate `toml` 1 makes of `start = 2026-12-01T03:00:00+01:00`.
+        let bare = read(r#"{"$__toml_private_datetime": "2026-12-01T03:00:00+01:00"}"#);
+        assert_eq!(bare.expect("a bare date-time"), expected);
+        assert_eq!(
+            read(r#""2026-12-01T02:00:00Z""#).expect("a string"),
+            expected
+        );
+        assert!(read(r#"{"$__toml_private_datetime": "2026-12-01"}"#).is_err());
+        assert!(read("{}").is_err());
+    }
+}

@@ -1,7 +1,7 @@
 //! When a change may start: windows, freezes and time zones.
 //!
-//! A [`ScheduleDocument`] is what the version server, a file or the configuration says. Resolved against the host's time
-//! zones it becomes a [`Schedule`], which answers questions about a given `now`. Loading the zone is the only I/O here.
+//! A `ScheduleDocument` is what the version server, a file or the configuration says. Resolved against the host's time
+//! zones it becomes a `Schedule`, which answers questions about a given `now`. Loading the zone is the only I/O here.
 
 mod cron_field;
 mod cron_line;
