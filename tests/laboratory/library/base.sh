@@ -21,10 +21,11 @@ base_folder() {
 # uses its own default.
 base_sources() {
     local release="$1" origin address suite component
+    # shellcheck disable=SC2016 # apt's own fields
     local format='$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)'
     apt-get indextargets --format "$format" 'Created-By: Packages' |
         while IFS='|' read -r origin address suite component; do
-            [ "$origin" = Debian ] && [ "$component" = main ] || continue
+            [ "$origin:$component" = Debian:main ] || continue
             case "$suite" in
             *-updates) suite="$release-updates" ;;
             *-security) suite="$release-security" ;;

@@ -48,6 +48,7 @@ valid_name() {
 # with_lock NAME COMMAND…: runs the command (a function too) in a subshell that holds an
 # exclusive lock. Call it as a plain command: after `if` or before `||` bash would ignore
 # errors inside. What shall outlive the command closes the lock first (close_lock).
+# shellcheck disable=SC2030,SC2031 # the variable is meant to end with the subshell
 with_lock() (
     mkdir -p "$cache/locks"
     exec {lock_descriptor}>"$cache/locks/$1"
@@ -56,6 +57,7 @@ with_lock() (
     "$@"
 )
 
+# shellcheck disable=SC2031
 close_lock() {
     [ -z "${lock_descriptor:-}" ] || exec {lock_descriptor}>&-
 }

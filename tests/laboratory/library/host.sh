@@ -22,11 +22,14 @@ host_unit() {
 }
 
 # Makes the folder and the network. $1: name, $2: lower layers, then further settings.
+# Until the caller clears the EXIT trap, a failure removes the host again.
 host_create() {
     local name="$1" lower="$2"
     shift 2
     mkdir -p "$hosts"
     mkdir "$hosts/$name" 2>/dev/null || die "there is a host '$name' already"
+    # shellcheck disable=SC2064 # the name is wanted as it is now
+    trap "host_remove '$name'" EXIT
     mkdir "$hosts/$name/upper"
     {
         printf 'lower=%q\nnamespace=%q\n' "$lower" "$(host_namespace "$name")"
@@ -113,6 +116,7 @@ host_remove() {
 }
 
 hub_down_if_unused() {
+    [ -d "$hosts" ] || return 0
     [ -z "$(find "$hosts" -mindepth 1 -maxdepth 1 ! -name .hub)" ] || return 0
     hub_down
 }
@@ -129,7 +133,7 @@ down_command() {
         host_exists "$name"
         host_remove "$name"
     done
-    if [ "${1:-}" = --all ] && [ -d "$hosts" ]; then with_lock network hub_down_if_unused; fi
+    with_lock network hub_down_if_unused
 }
 
 list_command() {
@@ -181,5 +185,5 @@ clean_command() {
         say "removing '$name': its owner is gone"
         host_remove "$name"
     done
-    if [ -d "$hosts" ]; then with_lock network hub_down_if_unused; fi
+    with_lock network hub_down_if_unused
 }

@@ -35,6 +35,8 @@ END
 yum | zypper)
     rm -rf /etc/apt /var/lib/apt /var/cache/apt /var/lib/dpkg /etc/dpkg
     install -D -m 0644 /mnt/keys/demo.asc /etc/pki/rpm-gpg/RPM-GPG-KEY-demo
+    # Debian's rpm warns about itself where it finds this file.
+    rm -f /etc/debian_version
     rpm --import /etc/pki/rpm-gpg/RPM-GPG-KEY-demo
     ;;
 esac
@@ -65,6 +67,20 @@ zypper)
     } >/etc/zypp/repos.d/demo.repo
     ;;
 esac
+
+like='rhel fedora'
+[ "$manager" = yum ] || like='suse opensuse'
+if [ "$manager" != apt ]; then
+    rm -f /etc/os-release /usr/lib/os-release
+    cat >/usr/lib/os-release <<END
+NAME="Laboratory"
+ID=laboratory
+ID_LIKE="$like"
+VERSION_ID="9"
+PRETTY_NAME="Laboratory host of $manager"
+END
+    ln -s ../usr/lib/os-release /etc/os-release
+fi
 
 # For a host without systemd: the stand-in for an init that starts cron and keeps the agent.
 cat >/etc/laboratory-init <<'END'

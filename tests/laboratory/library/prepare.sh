@@ -40,8 +40,6 @@ prepare() {
     # A leading dot: not one of the hosts that `list` shows.
     name=".prepare-$release-$manager-${agent//./-}"
     [ ! -d "$hosts/$name" ] || host_remove "$name"
-    # shellcheck disable=SC2064 # the name is wanted as it is now
-    trap "host_remove '$name'" EXIT
     host_create "$name" "$base" "hostname=prepare"
     # shellcheck disable=SC2016 # the inner shell's own arguments
     unshare --mount --propagation private /bin/bash -euo pipefail -c '

@@ -14,31 +14,47 @@ hostname="${hostname:-$name}"
 machine_groups=/sys/fs/cgroup
 [ "$(stat -f -c %T "$machine_groups")" = cgroup2fs ] || mount -t cgroup2 cgroup2 "$machine_groups"
 
-# The machine's service manager, if it is systemd, has given this process a cgroup of its own
-# (Delegate=). Elsewhere make one, or all hosts would fight over one `payload`.
-enter_group() {
-    [ ! -d /run/systemd/system ] || return 0
-    group="$machine_groups/laboratory-$name-$BASHPID-$1"
+# This host's part of that tree: `keeper` holds this process, `boot-N` nspawn and the host. On
+# a machine run by systemd the part is the unit's own (Delegate=), elsewhere it is made here.
+if [ -d /run/systemd/system ]; then
+    group="$machine_groups$(sed -n 's/^0:://p' /proc/self/cgroup)"
+else
+    group="$machine_groups/laboratory-$name-$$"
     mkdir "$group"
-    echo $$ >"$group/cgroup.procs"
+fi
+
+enter_group() {
+    local controller controllers
+    mkdir -p "$group/keeper"
+    echo $$ >"$group/keeper/cgroup.procs"
+    read -ra controllers <"$group/cgroup.controllers" || true
+    for controller in "${controllers[@]}"; do
+        echo "+$controller" >"$group/cgroup.subtree_control" || true
+    done
+}
+
+# A killed host's groups stay busy for a moment.
+remove_group() {
+    for _ in $(seq 100); do
+        find "$1" -depth -type d -exec rmdir {} + 2>/dev/null && return 0
+        sleep 0.02
+    done
+    echo "laboratory: $1 stays busy"
 }
 
 leave_group() {
-    [ -n "${group:-}" ] || return 0
+    [ ! -d /run/systemd/system ] || return 0
     echo $$ >"$machine_groups/cgroup.procs"
-    for _ in $(seq 100); do
-        find "$group" -depth -type d -exec rmdir {} + 2>/dev/null && break
-        sleep 0.02
-    done
-    group=""
+    remove_group "$group"
 }
 
 # The host's PID 1: the child of nspawn that is number 1 in its own namespace.
 find_leader() {
-    local child start
+    local child children start
     until [ -s "$folder/leader" ]; do
         kill -0 "$1" 2>/dev/null || return 0
-        for child in $(cat "/proc/$1/task/$1/children"); do
+        read -ra children <"/proc/$1/task/$1/children" || true
+        for child in "${children[@]}"; do
             if grep -qs '^NSpid:.*[[:space:]]1$' "/proc/$child/status"; then
                 start="$(sed 's/.*) //' "/proc/$child/stat" | cut -d' ' -f20)"
                 printf '%s %s\n' "$child" "$start" >"$folder/leader.new"
@@ -60,10 +76,12 @@ arguments=(--quiet --keep-unit --register=no --directory="$folder/root" --machin
 if [ "$privileged" = yes ]; then
     # Enough to run a laboratory inside; still without the machine's clock, modules and devices.
     export SYSTEMD_SECCOMP=0
+    # shellcheck disable=SC2054 # a list of nspawn's
     arguments+=(--capability=all
         --drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE,CAP_SYS_RAWIO,CAP_SYSLOG,CAP_MAC_ADMIN)
 else
     # What IPAddressDeny= and DevicePolicy= of a unit need to work.
+    # shellcheck disable=SC2054
     arguments+=(--capability=CAP_BPF,CAP_NET_ADMIN,CAP_PERFMON --system-call-filter=bpf)
 fi
 arguments+=("${binds[@]}")
@@ -73,18 +91,23 @@ else
     arguments+=(--as-pid2 /usr/bin/busybox sh /etc/laboratory-init)
 fi
 
+enter_group
 boot=0
 while :; do
     boot=$((boot + 1))
-    enter_group "$boot"
-    status=0
-    systemd-nspawn "${arguments[@]}" &
+    mkdir "$group/boot-$boot"
+    (
+        echo "$BASHPID" >"$group/boot-$boot/cgroup.procs"
+        exec systemd-nspawn "${arguments[@]}"
+    ) &
     nspawn=$!
     find_leader "$nspawn"
+    status=0
     wait "$nspawn" || status=$?
     rm -f "$folder/leader"
-    leave_group
+    remove_group "$group/boot-$boot"
     # 133: the host reboots.
     [ "$status" = 133 ] || break
 done
+leave_group
 printf '%s\n' "$status" >"$folder/off"

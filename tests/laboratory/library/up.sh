@@ -45,9 +45,9 @@ up_command() {
     fi
     host_create "$name" "$prepared:$base" "systemd=$systemd" "privileged=$privileged" \
         "binds=(${binds[*]@Q})"
-    # shellcheck disable=SC2064 # the name is wanted as it is now
-    [ -n "${LAB_KEEP:-}" ] ||     trap "host_remove '$name'" EXIT
-    mkdir "$folder/inner-hosts"
+    mkdir "$folder/inner-hosts" "$folder/upper/etc"
+    printf '%s\n' "$name" >"$folder/upper/etc/hostname"
+    printf '127.0.0.1 localhost %s\n::1 localhost\n' "$name" >"$folder/upper/etc/hosts"
     printf '%s %s agent=%s\n' "$release" "$manager" "$agent" >"$folder/about"
     [ -z "$owner" ] || printf '%s %s\n' "$owner" "$(process_start "$owner")" >"$folder/owner"
     [ "$repository" = demo ] || repository_switch "$folder/upper" "$prepared" "$repository"
@@ -70,5 +70,8 @@ repository_switch() {
 }
 
 agent_answers() {
-    nsenter --net="/run/netns/$(host_namespace "$1")" /bin/bash -c 'exec 3<>/dev/tcp/127.0.0.1/7777' 2>/dev/null
+    # shellcheck disable=SC2016 # the inner shell's own variable
+    nsenter --net="/run/netns/$(host_namespace "$1")" /bin/bash -c 'exec 3<>/dev/tcp/127.0.0.1/7777
+        printf "GET /version HTTP/1.0\r\n\r\n" >&3
+        cat <&3 >/dev/null' 2>/dev/null
 }

@@ -9,6 +9,7 @@ in_workshop() {
     shift
     root="$("$laboratory_source/lab" build --release "$default_release")"
     mkdir -p "$cache/keys"
+    # shellcheck disable=SC2016 # the inner shell's own arguments
     unshare --mount --propagation private --uts --pid --fork --kill-child /bin/bash -euo pipefail -c '
         root="$1" work="$2" keys="$3" packages="$4" inside="$5"
         shift 5
