@@ -1,0 +1,173 @@
+# shellcheck shell=bash
+# The demo packages: one line per version, the scripts a vendor would ship, .deb and .rpm.
+
+# label: how the laboratory's commands name it.   agent: the version compiled into the program.
+package_table() {
+    cat <<'END'
+# label     package      agent       deb          rpm: epoch version release
+1.0.0       demo-agent   1.0.0       1.0.0        0 1.0.0      1
+1.1.0       demo-agent   1.1.0       1.1.0        0 1.1.0      1
+1.2.0-rc.1  demo-agent   1.2.0-rc.1  1.2.0~rc.1   0 1.2.0~rc.1 1
+2.0.0       demo-agent   2.0.0       2.0.0        0 2.0.0      1
+2.1.0-1     demo-agent   2.1.0       2.1.0-1      0 2.1.0      1
+2.1.0-2     demo-agent   2.1.0       2.1.0-2      0 2.1.0      2
+3.0.0       demo-agent   3.0.0       1:3.0.0      1 3.0.0      1
+plugin      demo-plugin  1.0.0       1.0.0        0 1.0.0      1
+END
+}
+
+package_rows() {
+    package_table | grep -v '^#'
+}
+
+package_labels() {
+    package_rows | cut -d' ' -f1
+}
+
+# Prints the table's line of a label.
+package_row() {
+    package_rows | awk -v label="$1" '$1 == label { $1 = $1; print }' | grep . ||
+        die "no such version: $1 (there are $(package_labels | paste -sd' '))"
+}
+
+# The files of a package below a folder.
+package_tree() {
+    local package="$1" agent="$2" tree="$3" programs="$4"
+    if [ "$package" = demo-plugin ]; then
+        install -D -m 0755 /dev/stdin "$tree/usr/bin/demo-plugin" <<<'#!/bin/sh
+echo demo-plugin '"$agent"
+        return
+    fi
+    install -D -m 0755 "$programs/$agent" "$tree/usr/bin/demo-agent"
+    install -D -m 0644 /dev/stdin "$tree/etc/demo-agent/config" <<'END'
+# healthy=false     /healthz answers 503
+# crash=at-start    aborts at once
+# crash=after:5s    aborts five seconds after its start
+END
+    install -D -m 0644 /dev/stdin "$tree/lib/systemd/system/demo-agent.service" <<'END'
+[Unit]
+Description=Demo agent
+After=network.target
+
+[Service]
+Type=simple
+ExecStart=/usr/bin/demo-agent
+Restart=on-failure
+RestartSec=1
+
+[Install]
+WantedBy=multi-user.target
+END
+}
+
+# Maintainer scripts. $1 is `first` or `upgrade` where they are called.
+script_after_install() {
+    cat <<'END'
+if [ "$when" = first ]; then
+    systemctl enable demo-agent.service >/dev/null 2>&1 || true
+fi
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+    if [ "$when" = first ]; then
+        systemctl restart demo-agent.service || true
+    else
+        systemctl try-restart demo-agent.service || true
+    fi
+fi
+END
+}
+
+script_before_removal() {
+    cat <<'END'
+if [ -d /run/systemd/system ]; then
+    systemctl --no-reload disable --now demo-agent.service || true
+fi
+END
+}
+
+package_deb() {
+    local package="$1" version="$2" tree="$3" out="$4"
+    install -d "$tree/DEBIAN"
+    cat >"$tree/DEBIAN/control" <<END
+Package: $package
+Version: $version
+Architecture: $(dpkg --print-architecture)
+Maintainer: Laboratory <laboratory@example.invalid>
+Section: admin
+Priority: optional
+Description: $package of the laboratory
+END
+    if [ "$package" = demo-agent ]; then
+        printf '/etc/demo-agent/config\n' >"$tree/DEBIAN/conffiles"
+        {
+            # shellcheck disable=SC2016 # the script's own variables
+            printf '%s\n' '#!/bin/sh' 'set -e' '[ "$1" = configure ] || exit 0' \
+                'if [ -z "$2" ]; then when=first; else when=upgrade; fi'
+            script_after_install
+        } >"$tree/DEBIAN/postinst"
+        {
+            # shellcheck disable=SC2016
+            printf '%s\n' '#!/bin/sh' 'set -e' '[ "$1" = remove ] || exit 0'
+            script_before_removal
+        } >"$tree/DEBIAN/prerm"
+        printf '%s\n' '#!/bin/sh' 'set -e' 'if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi' \
+            >"$tree/DEBIAN/postrm"
+        chmod 0755 "$tree/DEBIAN/postinst" "$tree/DEBIAN/prerm" "$tree/DEBIAN/postrm"
+    fi
+    # Not compressed: several of these are built and installed in every suite.
+    dpkg-deb --root-owner-group -Znone --build "$tree" "$out/${package}_${version#*:}_$(dpkg --print-architecture).deb" >/dev/null
+    rm -r "$tree/DEBIAN"
+}
+
+package_spec() {
+    local label="$1" package="$2" epoch="$3" version="$4" release="$5" tree="$6"
+    printf 'Name: %s\nVersion: %s\nRelease: %s\nSummary: %s of the laboratory\nLicense: Apache-2.0\nAutoReqProv: no\n' \
+        "$package" "$version" "$release" "$package"
+    [ "$epoch" = 0 ] || printf 'Epoch: %s\n' "$epoch"
+    printf '%%description\n%s of the laboratory.\n' "$package"
+    if [ "$package" = demo-agent ]; then
+        # shellcheck disable=SC2016
+        printf '%s\n' '%post' 'if [ "$1" = 1 ]; then when=first; else when=upgrade; fi'
+        script_after_install
+        # shellcheck disable=SC2016
+        printf '%s\n' '%preun' '[ "$1" = 0 ] || exit 0'
+        script_before_removal
+        printf '%s\n' '%postun' 'if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi'
+    fi
+    printf '%%install\ncp -a /mnt/work/trees/%s/. %%{buildroot}/\n%%files\n' "$label"
+    (cd "$tree" && find . -type f -printf '/%P\n' | sed 's#^/etc/#%config(noreplace) /etc/#')
+}
+
+packages_folder() {
+    printf '%s/packages/%s\n' "$cache" \
+        "$(key_of_files "$laboratory_source"/library/{packages.sh,workshop.sh,workshop-inside.sh} "$laboratory_source/demo_agent.rs")"
+}
+
+# Compiles the agents, builds every package and signs the rpms with the right and the wrong key.
+packages_build() {
+    local folder work label package agent deb epoch version release
+    folder="$(packages_folder)"
+    [ -d "$folder" ] && return 0
+    requirements_met
+    say "building the demo packages"
+    mkdir -p "$cache/packages"
+    work="$(mktemp -d "$cache/packages/.building-XXXXXX")"
+    # shellcheck disable=SC2064 # the name is wanted as it is now
+    trap "rm -rf '$work'" EXIT
+    mkdir "$work/programs" "$work/trees" "$work/specs" "$work/deb"
+    export SOURCE_DATE_EPOCH=1767225600
+    package_rows | while read -r label package agent deb epoch version release; do
+        if [ "$package" = demo-agent ] && [ ! -e "$work/programs/$agent" ]; then
+            DEMO_AGENT_VERSION="$agent" rustc --edition 2021 -C opt-level=s -C panic=abort -C strip=symbols \
+                -C target-feature=+crt-static -o "$work/programs/$agent" "$laboratory_source/demo_agent.rs"
+        fi
+        package_tree "$package" "$agent" "$work/trees/$label" "$work/programs"
+        mkdir -p "$work/deb/$label"
+        package_deb "$package" "$deb" "$work/trees/$label" "$work/deb/$label"
+        package_spec "$label" "$package" "$epoch" "$version" "$release" "$work/trees/$label" >"$work/specs/$label.spec"
+    done
+    in_workshop "$work" packages
+    rm -r "$work/trees" "$work/specs"
+    mv "$work" "$folder"
+    trap - EXIT
+}

@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# Named repositories, served as http://10.213.0.1/NAME/apt and …/rpm.
+
+repository_names_reserved=(keys)
+
+# Shows an already finished tree under its name, in one step for whoever is downloading.
+repository_publish() {
+    local name="$1" tree="$2" old
+    old="$(readlink "$cache/served/$name" || true)"
+    ln -s "$(basename "$tree")" "$cache/served/.link-$name"
+    mv -T "$cache/served/.link-$name" "$cache/served/$name"
+    [ -z "$old" ] || rm -rf "$cache/served/${old:?}"
+}
+
+repository_make() {
+    local name="$1" key="$2" tree
+    shift 2
+    with_lock packages keys_build
+    with_lock packages packages_build
+    mkdir -p "$cache/served"
+    tree="$(mktemp -d "$cache/served/.$name-XXXXXX")"
+    chmod 0755 "$tree"
+    in_workshop "$tree" repository "$key" "$@"
+    basename "$(packages_folder)" >"$tree/made-from"
+    with_lock served repository_publish "$name" "$tree"
+}
+
+# The default repository: every version. Made again when the packages were.
+repository_demo() {
+    [ "$(cat "$cache/served/demo/made-from" 2>/dev/null)" != "$(basename "$(packages_folder)")" ] || return 0
+    local labels
+    mapfile -t labels < <(package_labels)
+    repository_make demo demo "${labels[@]}"
+}
+
+repositories_command() {
+    [ $# = 0 ] || usage_error "repositories: no arguments"
+    need_root
+    with_lock repository-demo repository_demo
+    printf '%s\n' "$cache/served/demo" "$cache/keys"
+}
+
+repository_command() {
+    local name="${1:-}" versions="" key=demo plugin=plugin labels label
+    [ -n "$name" ] || usage_error "repository: which name?"
+    shift
+    valid_name "$name"
+    ! contains "$name" "${repository_names_reserved[@]}" || usage_error "the name '$name' is taken"
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        --versions)
+            versions="${2?--versions needs a value}"
+            shift
+            ;;
+        --key)
+            key="${2:?--key needs a value}"
+            shift
+            ;;
+        --unsigned) key=unsigned ;;
+        --without-plugin) plugin="" ;;
+        --remove)
+            rm -rf "$(readlink -f "$cache/served/$name")" "$cache/served/$name"
+            return
+            ;;
+        *) usage_error "repository: unknown option '$1'" ;;
+        esac
+        shift
+    done
+    contains "$key" demo wrong unsigned || usage_error "--key is demo or wrong"
+    need_root
+    labels=()
+    for label in ${versions//,/ } $plugin; do
+        package_row "$label" >/dev/null
+        labels+=("$label")
+    done
+    repository_make "$name" "$key" "${labels[@]}"
+    printf '%s\n' "$cache/served/$name"
+}
