@@ -12,7 +12,7 @@ pub struct ConfigurationFile {
 
 /// One enabled repository entry of the host: where, and with which key. Every other setting of
 /// the entry is either kept as a finding or left behind.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct RepositoryEntry {
     /// What the administrator calls it: the section of a `.repo` file; for apt the file's stem,
     /// which several entries may share.

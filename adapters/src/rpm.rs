@@ -41,6 +41,16 @@ pub(crate) fn query_installed(package: &PackageName) -> CommandSpec {
     )
 }
 
+/// Lists the files of the installed package.
+pub(crate) fn list_files(package: &PackageName) -> CommandSpec {
+    CommandSpec::query(
+        "rpm",
+        ["-ql", "--", package.as_str()],
+        format!("list the files of {package}"),
+        Duration::from_secs(30),
+    )
+}
+
 /// Reads the answer. Two versions at once are what a transaction leaves that was cut off. `repair`
 /// is told nothing: what mends it depends on the tool and the version.
 pub(crate) fn read_installed(

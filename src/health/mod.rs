@@ -1,4 +1,12 @@
-//! How the agent fares: probes do the asking, the verdict is formed elsewhere.
+//! Whether the agent works, as far as this host can tell.
+//!
+//! Sampling is I/O ([`probe`], [`http`]); the verdict over the samples ([`verdict`]) is pure.
 
-/// Asks an agent's own health endpoint.
+/// The `http` probe: over loopback or a unix socket.
 pub mod http;
+/// Takes samples.
+pub mod probe;
+/// What systemd says of a unit.
+pub mod unit;
+/// What follows from the samples.
+pub mod verdict;

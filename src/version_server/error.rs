@@ -101,6 +101,11 @@ impl ServerError {
         }
     }
 
+    /// Whether a server answered, and the answer is of no use; otherwise none came.
+    pub fn came_from_an_answer(&self) -> bool {
+        matches!(self, Self::Invalid { .. } | Self::TooLarge { .. } | Self::Redirect { .. })
+    }
+
     /// Whether asking once more within the same tick may help. A bad certificate or an answer that is no answer will
     /// be the same in a second.
     pub(super) fn may_pass(&self) -> bool {

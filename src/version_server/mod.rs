@@ -13,7 +13,8 @@ mod credentials;
 mod error;
 mod kept;
 mod options;
-mod serve;
+/// The embedded server.
+pub mod serve;
 mod target;
 mod transport;
 mod trust;

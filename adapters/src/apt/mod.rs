@@ -45,6 +45,15 @@ impl PackageManager for Apt {
         outcome::read_installed(package, output)
     }
 
+    fn list_files(&self, package: &PackageName) -> CommandSpec {
+        CommandSpec::query(
+            "dpkg-query",
+            ["-L", "--", package.as_str()],
+            format!("list the files of {package}"),
+            Duration::from_secs(30),
+        )
+    }
+
     fn configuration_files(&self) -> Vec<PathBuf> {
         vec![
             PathBuf::from("/etc/apt/sources.list"),

@@ -63,6 +63,10 @@ impl PackageManager for Yum {
         rpm::read_installed(package, output)
     }
 
+    fn list_files(&self, package: &PackageName) -> CommandSpec {
+        rpm::list_files(package)
+    }
+
     fn configuration_files(&self) -> Vec<PathBuf> {
         [
             sources::MAIN,

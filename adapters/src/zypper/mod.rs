@@ -39,6 +39,10 @@ impl PackageManager for Zypper {
         rpm::read_installed(package, output)
     }
 
+    fn list_files(&self, package: &PackageName) -> CommandSpec {
+        rpm::list_files(package)
+    }
+
     fn configuration_files(&self) -> Vec<PathBuf> {
         [sources::MAIN, "/etc/zypp/repos.d"]
             .map(PathBuf::from)

@@ -1,0 +1,195 @@
+//! The command line. Help texts are what an operator reads first, so they carry examples.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  agent-updater run --dry-run     what would happen now, and why
+  agent-updater run               one tick: decide, and update if the decision says so
+  agent-updater run --now         the same without waiting for the maintenance window
+  agent-updater status            what is installed, wanted and running, and each gate
+  agent-updater schedule          the next maintenance windows
+
+Exit codes: 0 done or waiting, 2 usage, 20 configuration, 21 version server, 22 target not offered,
+23 repository not trusted, 24 package manager busy, 25 package manager broken, 26 refused before
+anything was changed, 27 repository unreachable, 30 install failed, 32 new version unhealthy,
+33 target quarantined, 75 another instance is running, 77 needs root.";
+
+/// Keeps an agent at the version its cluster supports, through the host's own package manager.
+#[derive(Debug, Parser)]
+#[command(name = "agent-updater", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    /// Folder with config.toml and config.d (default /etc/agent-updater)
+    #[arg(long, global = true, value_name = "DIR", env = "AGENT_UPDATER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Say more on standard error; twice for every command that is run
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// A prefix of every path, for tests and images
+    #[arg(long, global = true, value_name = "DIR", default_value = "/", hide = true)]
+    pub root: PathBuf,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// One tick: decide, and update if the decision says so
+    Run(RunArguments),
+    /// The same as `run --dry-run`
+    #[command(name = "dry-run", hide = true)]
+    DryRun(RunArguments),
+    /// The same as `run --now`
+    #[command(hide = true)]
+    Force(RunArguments),
+    /// What is installed, wanted and running, with every gate of the decision
+    Status(StatusArguments),
+    /// The next maintenance windows, in UTC and in the schedule's zone
+    Schedule(ScheduleArguments),
+    /// Checks or shows the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The publisher's side: the files of a version server
+    #[command(subcommand)]
+    Channel(ChannelCommand),
+}
+
+/// Arguments of `run`.
+#[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub struct RunArguments {
+    /// Only these agents (default: every configured one)
+    #[arg(value_name = "AGENT")]
+    pub agents: Vec<String>,
+    /// Decide on the same facts and explain it; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not wait for the maintenance window; every other gate stays
+    #[arg(long)]
+    pub now: bool,
+    /// As the timer and cron call it: a fault from outside that may pass is no failure
+    #[arg(long, conflicts_with_all = ["now", "dry_run"])]
+    pub scheduled: bool,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Exit 10 when an update is available, 11 when it is deferred
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArguments {
+    /// Only these agents (default: every configured one)
+    #[arg(value_name = "AGENT")]
+    pub agents: Vec<String>,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Ask anew instead of showing the last tick's findings
+    #[arg(long)]
+    pub refresh: bool,
+}
+
+/// Arguments of `schedule`.
+#[derive(Args, Clone, Debug)]
+pub struct ScheduleArguments {
+    /// Only these agents (default: every configured one)
+    #[arg(value_name = "AGENT")]
+    pub agents: Vec<String>,
+    /// How many windows
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub count: u16,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Read this file instead, to check a schedule before it is published
+    #[arg(long, value_name = "FILE", conflicts_with = "agents")]
+    pub check: Option<PathBuf>,
+}
+
+/// The commands on the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Says every mistake with its file and line; exit 20 if there is one
+    Check,
+    /// Prints the merged configuration, each value with the file it came from
+    Show,
+}
+
+/// The commands on a version server's files.
+#[derive(Debug, Subcommand)]
+pub enum ChannelCommand {
+    /// Makes a folder a channel that asks for nothing
+    Init {
+        /// The folder
+        folder: PathBuf,
+    },
+    /// Changes what a channel says; what is not named stays
+    Set {
+        /// The folder
+        folder: PathBuf,
+        /// The version that agents are to have, or `none`
+        #[arg(long)]
+        version: Option<String>,
+        /// Whether that version is critical
+        #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+        critical: Option<bool>,
+        /// A file with the schedule, checked before it is published
+        #[arg(long, value_name = "FILE")]
+        schedule: Option<PathBuf>,
+    },
+    /// Prints what a channel says
+    Show {
+        /// A URL or a folder
+        channel: String,
+    },
+    /// Checks that an agent could work with a channel
+    Verify {
+        /// A URL or a folder
+        channel: String,
+    },
+    /// Serves a folder of channels over HTTP, for trials, tests and small fleets
+    Serve {
+        /// The folder
+        folder: PathBuf,
+        /// Address and port
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: std::net::SocketAddr,
+        /// The certificate with its chain (PEM); with it the server speaks https
+        #[arg(long, value_name = "FILE", requires = "tls_key")]
+        tls_certificate: Option<PathBuf>,
+        /// The private key (PEM)
+        #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+        tls_key: Option<PathBuf>,
+    },
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
+}

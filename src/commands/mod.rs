@@ -1,0 +1,134 @@
+//! The commands: from arguments to what is printed and the exit code.
+
+mod channel;
+mod configuration;
+mod run;
+mod schedule;
+mod status;
+
+use crate::cli::{Cli, Color, Command, RunArguments};
+use crate::config::{self, Configuration};
+use crate::decision::Reason;
+use crate::report::text::Detail;
+use crate::report::{AgentReport, Document, build, text};
+use crate::state::Layout;
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+/// Sends events to standard error: warnings, and more with `-v`.
+pub fn start_logging(cli: &Cli) {
+    use tracing_subscriber::filter::LevelFilter;
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, _) => LevelFilter::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(colored(cli, io::stderr().is_terminal()))
+        .with_target(false)
+        .without_time()
+        .init();
+}
+
+/// Prints an error with its causes.
+pub fn complain(error: &anyhow::Error) {
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+}
+
+/// Runs the command; the value is the exit code.
+pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
+    match &cli.command {
+        Command::Run(arguments) => run::run(cli, arguments, now).await,
+        Command::DryRun(arguments) => {
+            run::run(cli, &RunArguments { dry_run: true, ..arguments.clone() }, now).await
+        }
+        Command::Force(arguments) => {
+            run::run(cli, &RunArguments { now: true, ..arguments.clone() }, now).await
+        }
+        Command::Status(arguments) => status::run(cli, arguments, now).await,
+        Command::Schedule(arguments) => schedule::run(cli, arguments, now).await,
+        Command::Config(command) => configuration::run(cli, command),
+        Command::Channel(command) => channel::run(cli, command, now).await,
+    }
+}
+
+fn layout(cli: &Cli) -> Layout {
+    Layout::new(&cli.root)
+}
+
+fn load_configuration(cli: &Cli) -> Configuration {
+    config::load(&cli.root, cli.config.as_deref().unwrap_or(Path::new(config::FOLDER)))
+}
+
+/// The configured agents that a command is for; an unknown name is a usage error.
+fn selected<'a>(
+    configuration: &'a Configuration,
+    names: &[String],
+) -> Result<Vec<&'a (String, Result<config::Policy, config::ConfigError>)>, u8> {
+    let known: Vec<_> = configuration.agents.iter().map(|(name, _)| name.as_str()).collect();
+    for name in names {
+        if !known.contains(&name.as_str()) {
+            let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let _ = writeln!(
+                io::stderr(),
+                "error: there is no agent `{name}` in the configuration\nhint: configured: {list}"
+            );
+            return Err(2);
+        }
+    }
+    let wanted = |name: &String| names.is_empty() || names.contains(name);
+    Ok(configuration.agents.iter().filter(|(name, _)| wanted(name)).collect())
+}
+
+/// The report of an agent whose configuration is invalid.
+fn misconfigured(name: &str, error: &config::ConfigError) -> AgentReport {
+    let first = error.problems.first();
+    let message = first.map_or_else(String::new, |problem| {
+        let hintless = config::Problem { hint: None, ..problem.clone() };
+        format!("the configuration is invalid: {hintless}")
+    });
+    let hint = first.and_then(|problem| problem.hint.clone());
+    let mut report = build::without_facts(name, "", Reason::ConfigurationInvalid, message, hint);
+    let others = error.problems.iter().skip(1);
+    report.warnings = others.map(|problem| problem.to_string().replace('\n', "; ")).collect();
+    report
+}
+
+/// What is told when nothing is configured: no error of a new installation.
+fn nothing_configured(configuration: &Configuration) -> Result<(), u8> {
+    match configuration.standing() {
+        config::Standing::NotConfigured => Err(20),
+        config::Standing::Valid | config::Standing::Invalid => Ok(()),
+    }
+}
+
+/// Prints a document in the form that was asked for.
+fn print(cli: &Cli, document: &Document, json: bool, detail: Detail, now: DateTime<Utc>) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        let text = serde_json::to_string_pretty(document).context("render the document")?;
+        writeln!(out, "{text}")
+    } else {
+        let color = colored(cli, io::stdout().is_terminal());
+        text::render(&mut out, document, detail, color, now)
+    }
+    .or_else(|error| match error.kind() {
+        // `agent-updater status | head` is no fault of this program.
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
+    .context("write to standard output")
+}
+
+fn colored(cli: &Cli, terminal: bool) -> bool {
+    match cli.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    }
+}

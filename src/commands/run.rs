@@ -1,0 +1,142 @@
+use super::{layout, load_configuration, misconfigured, nothing_configured, print, selected};
+use crate::cli::{Cli, RunArguments};
+use crate::decision::Reason;
+use crate::host;
+use crate::outcome::{State, passes_by_itself};
+use crate::report::text::Detail;
+use crate::report::{AgentReport, Document, build};
+use crate::state::lock::{Acquired, Lock, acquire};
+use crate::state::{Layout, files};
+use crate::tick::{Context, Mode, serve};
+use adapters::ProcessRunner;
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use std::io::{self, Write};
+use std::path::Path;
+use tokio::time::Instant;
+
+/// `run`, with or without `--dry-run`.
+pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>) -> Result<u8> {
+    let layout = layout(cli);
+    let is_root = rustix::process::geteuid().is_root();
+    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Act };
+    let detail = if arguments.dry_run { Detail::Explanation } else { Detail::Conclusion };
+    if mode == Mode::Act && layout.root != Path::new("/") {
+        let _ = writeln!(io::stderr(), "error: nothing is changed under another root than /");
+        return Ok(2);
+    }
+    let configuration = load_configuration(cli);
+    if nothing_configured(&configuration).is_err() {
+        return not_configured(cli, arguments, now);
+    }
+    let agents = match selected(&configuration, &arguments.agents) {
+        Ok(agents) => agents,
+        Err(code) => return Ok(code),
+    };
+    if agents.is_empty() {
+        // Every agent is hidden behind a file that cannot be read.
+        for problem in configuration.all_problems() {
+            let _ = writeln!(io::stderr(), "error: {problem}");
+        }
+        return Ok(20);
+    }
+    let servers = |reason: Reason, message: &str| {
+        let reports = agents.iter().map(|(name, policy)| {
+            let server = policy.as_ref().map_or("", |policy| policy.version_server.url.as_str());
+            build::without_facts(name, server, reason, message.to_owned(), build::hint(reason, name))
+        });
+        reports.collect::<Vec<_>>()
+    };
+    let _lock = match exclusive(&layout, mode, is_root)? {
+        Turn::Ours(lock) => lock,
+        Turn::Not(reason, why) => {
+            let document = Document::new(now, host::name(), servers(reason, &why));
+            print(cli, &document, arguments.json, Detail::Conclusion, now)?;
+            return Ok(exit_code(&document, arguments));
+        }
+    };
+    let runner = ProcessRunner::new();
+    let context = Context {
+        layout: &layout,
+        runner: &runner,
+        now,
+        started: Instant::now(),
+        mode,
+        forced: arguments.now,
+        is_root,
+        host: host::name(),
+    };
+    let mut reports = Vec::new();
+    for (name, policy) in agents {
+        reports.push(match policy {
+            Ok(policy) => serve(&context, name, policy).await,
+            Err(error) => misconfigured(name, error),
+        });
+    }
+    let document = Document::new(now, context.host.clone(), reports);
+    if mode == Mode::Act {
+        publish(&layout, &document)?;
+    }
+    print(cli, &document, arguments.json, detail, now)?;
+    Ok(exit_code(&document, arguments))
+}
+
+/// Whether it is our turn.
+enum Turn {
+    Ours(Option<Lock>),
+    Not(Reason, String),
+}
+
+/// Takes the lock of a run. A dry run changes nothing and needs none.
+fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Turn> {
+    if mode != Mode::Act {
+        return Ok(Turn::Ours(None));
+    }
+    if !is_root {
+        let why = "only root can change packages; `run --dry-run` works for everybody";
+        return Ok(Turn::Not(Reason::NeedsRoot, why.to_owned()));
+    }
+    files::create_folder(&layout.run_time(), 0o755)?;
+    Ok(match acquire(&layout.lock())? {
+        Acquired::Ours(lock) => Turn::Ours(Some(lock)),
+        Acquired::Busy(holder) => Turn::Not(Reason::AnotherInstance, holder),
+    })
+}
+
+/// Writes the document for `status` and monitoring, which need neither root nor a network.
+fn publish(layout: &Layout, document: &Document) -> Result<()> {
+    let text = serde_json::to_string(document).context("render the status")?;
+    files::replace(&layout.status(), text.as_bytes(), 0o644)
+}
+
+/// The exit code: with `--scheduled` a fault that may pass is none, with `--exit-code` a healthy
+/// wait is told apart.
+fn exit_code(document: &Document, arguments: &RunArguments) -> u8 {
+    let of_agent = |agent: &AgentReport| {
+        let code = agent.exit_code;
+        match agent.state {
+            State::WouldUpdate if arguments.exit_code => 10,
+            State::Waiting if arguments.exit_code => 11,
+            _ if arguments.scheduled && agent.reason == Reason::NotInstalled => 0,
+            _ if arguments.scheduled && passes_by_itself(code) => 0,
+            _ => code,
+        }
+    };
+    crate::outcome::most_urgent(document.agents.iter().map(of_agent))
+}
+
+fn not_configured(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>) -> Result<u8> {
+    let document = Document::new(now, host::name(), Vec::new());
+    if arguments.json {
+        print(cli, &document, true, Detail::Conclusion, now)?;
+    }
+    if arguments.scheduled {
+        return Ok(0);
+    }
+    let _ = writeln!(
+        io::stderr(),
+        "error: no agent is configured\n\
+         hint: put `[agents.NAME]` with `package` and `version_server.url` into /etc/agent-updater/config.toml"
+    );
+    Ok(20)
+}

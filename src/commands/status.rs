@@ -1,0 +1,59 @@
+use super::{layout, load_configuration, misconfigured, print, selected};
+use crate::cli::{Cli, StatusArguments};
+use crate::host;
+use crate::report::Document;
+use crate::report::text::Detail;
+use crate::state::files;
+use crate::tick::{Context, Mode, serve};
+use adapters::ProcessRunner;
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+/// `status`: the last tick's findings; asked anew with `--refresh`, or where no tick has run yet.
+pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Utc>) -> Result<u8> {
+    let layout = layout(cli);
+    let configuration = load_configuration(cli);
+    let agents = match selected(&configuration, &arguments.agents) {
+        Ok(agents) => agents,
+        Err(code) => return Ok(code),
+    };
+    if agents.is_empty() {
+        return super::configuration::tell_problems(&configuration);
+    }
+    let kept = if arguments.refresh { None } else { files::read_if_there(&layout.status())? };
+    let kept = kept.and_then(|text| serde_json::from_str::<Document>(&text).ok());
+    let mut reports = Vec::new();
+    let mut generated_at = now;
+    for (name, policy) in agents {
+        let known = kept.as_ref().and_then(|document| {
+            let report = document.agents.iter().find(|agent| agent.name == *name)?;
+            Some((document.generated_at, report.clone()))
+        });
+        let report = match (policy, known) {
+            (Err(error), _) => misconfigured(name, error),
+            (Ok(_), Some((at, report))) => {
+                generated_at = generated_at.min(at);
+                report
+            }
+            (Ok(policy), None) => {
+                let runner = ProcessRunner::new();
+                let context = Context {
+                    layout: &layout,
+                    runner: &runner,
+                    now,
+                    started: Instant::now(),
+                    mode: Mode::Look,
+                    forced: false,
+                    is_root: rustix::process::geteuid().is_root(),
+                    host: host::name(),
+                };
+                serve(&context, name, policy).await
+            }
+        };
+        reports.push(report);
+    }
+    let document = Document::new(generated_at, host::name(), reports);
+    print(cli, &document, arguments.json, Detail::Explanation, now).context("show the status")?;
+    Ok(document.exit_code())
+}

@@ -1,0 +1,147 @@
+use super::facts::Reading;
+use super::gate::{Gate, GateName, Reason};
+use adapters::version::TargetVersion;
+use adapters::{Change, Failure, Offered, PackageChange};
+
+/// Free space below which nothing is started, in bytes, on each file system that a package
+/// manager writes to. The agents this serves unpack to 100 to 400 MB.
+pub const MINIMUM_FREE_BYTES: u64 = 200 * 1024 * 1024;
+
+/// What was found out through the repository and the package manager, before anything changes.
+#[derive(Clone, Debug)]
+pub struct RepositoryFacts {
+    /// What the version server wants.
+    pub target: TargetVersion,
+    /// The repository, as said to a person.
+    pub repository: Reading<String>,
+    /// Why the repository's index is not to be had, if so.
+    pub failure: Option<(Reason, String)>,
+    /// Everything it offers for this package.
+    pub offered: Vec<Offered>,
+    /// The change, chosen by equality from what is offered.
+    pub change: Option<Change>,
+    /// What the package manager would do.
+    pub simulation: Reading<Vec<PackageChange>>,
+    /// Why the simulation failed, if it did.
+    pub simulation_failure: Option<Failure>,
+    /// Free bytes for each folder that is written to.
+    pub free_bytes: Vec<(String, u64)>,
+}
+
+/// Looks at the gates `repository`, `transaction` and `resources`.
+pub fn authorize(facts: &RepositoryFacts) -> Vec<Gate> {
+    vec![repository(facts), transaction(facts), resources(facts)]
+}
+
+fn repository(facts: &RepositoryFacts) -> Gate {
+    const NAME: GateName = GateName::Repository;
+    if let Some((reason, text)) = &facts.failure {
+        return if *reason == Reason::NeedsRoot {
+            Gate::not_looked_at(NAME, text).because(*reason)
+        } else {
+            Gate::closed(NAME, *reason, text)
+        };
+    }
+    let Some(name) = facts.repository.value() else {
+        return Gate::not_looked_at(NAME, "the repository was not asked");
+    };
+    let gate = match &facts.change {
+        Some(change) => Gate::open(NAME, format!("{name} offers {}", change.to.as_str())),
+        None => {
+            let text = format!("{name} does not offer {}; it offers {}", facts.target, listed(&facts.offered));
+            Gate::closed(NAME, Reason::NotOffered, text)
+        }
+    };
+    gate.read_at(facts.repository.read_at())
+}
+
+fn listed(offered: &[Offered]) -> String {
+    const SHOWN: usize = 8;
+    if offered.is_empty() {
+        return "no version of this package".to_owned();
+    }
+    let mut versions: Vec<_> = offered.iter().map(|offered| &offered.version).collect();
+    versions.sort_by(|a, b| b.compare(a));
+    versions.dedup();
+    let mut text =
+        versions.iter().take(SHOWN).map(|version| version.as_str()).collect::<Vec<_>>().join(", ");
+    if versions.len() > SHOWN {
+        text.push_str(&format!(" and {} older", versions.len() - SHOWN));
+    }
+    text
+}
+
+fn transaction(facts: &RepositoryFacts) -> Gate {
+    const NAME: GateName = GateName::Transaction;
+    if let Some(failure) = &facts.simulation_failure {
+        let reason = failure_reason(failure);
+        return if reason == Reason::NeedsRoot {
+            Gate::not_looked_at(NAME, "only root can ask the package manager").because(reason)
+        } else {
+            Gate::closed(NAME, reason, failure.to_string())
+        };
+    }
+    let (Some(change), Some(simulation)) = (&facts.change, facts.simulation.value()) else {
+        return Gate::not_looked_at(NAME, "the package manager was not asked");
+    };
+    let (ours, others): (Vec<_>, Vec<_>) =
+        simulation.iter().partition(|line| line.name == change.package.as_str());
+    let gate = if !others.is_empty() {
+        let names: Vec<_> = others.iter().map(|other| describe(other)).collect();
+        let text = format!("other packages would change: {}", names.join(", "));
+        Gate::closed(NAME, Reason::WouldChangeOthers, text)
+    } else if ours.len() != 1 {
+        let text = format!("the package manager would not make this change ({} steps on our package)", ours.len());
+        Gate::closed(NAME, Reason::WouldChangeOthers, text)
+    } else if ours[0].action == adapters::Action::Remove {
+        Gate::closed(NAME, Reason::WouldChangeOthers, "the package manager would remove our package")
+    } else {
+        Gate::open(NAME, format!("only {} changes", change.package.as_str()))
+    };
+    gate.read_at(facts.simulation.read_at())
+}
+
+/// One line of a simulated transaction, for a person.
+pub fn describe(change: &PackageChange) -> String {
+    let what = match change.action {
+        adapters::Action::Install => "install",
+        adapters::Action::Upgrade => "upgrade",
+        adapters::Action::Downgrade => "downgrade",
+        adapters::Action::Reinstall => "reinstall",
+        adapters::Action::Remove => "remove",
+    };
+    let version = change.to.as_ref().or(change.from.as_ref());
+    version.map_or_else(
+        || format!("{what} {}", change.name),
+        |version| format!("{what} {} {version}", change.name),
+    )
+}
+
+fn resources(facts: &RepositoryFacts) -> Gate {
+    const NAME: GateName = GateName::Resources;
+    let Some((folder, free)) = facts.free_bytes.iter().min_by_key(|(_, free)| *free) else {
+        return Gate::not_looked_at(NAME, "free space was not looked at");
+    };
+    let text = format!("{} MiB free in {folder}", free / (1024 * 1024));
+    if *free < MINIMUM_FREE_BYTES {
+        let text = format!("{text}, {} MiB are needed", MINIMUM_FREE_BYTES / (1024 * 1024));
+        return Gate::closed(NAME, Reason::DiskFull, text);
+    }
+    Gate::open(NAME, text)
+}
+
+/// The reason that a package manager's failure stands for.
+pub fn failure_reason(failure: &Failure) -> Reason {
+    match failure {
+        Failure::Locked { .. } => Reason::PackageManagerBusy,
+        Failure::Broken { .. } | Failure::Unexpected(_) => Reason::PackageManagerBroken,
+        Failure::NotOffered(_) => Reason::NotOffered,
+        Failure::Untrusted(_) => Reason::RepositoryUntrusted,
+        Failure::Offline(_) | Failure::TimedOut(_) => Reason::RepositoryUnreachable,
+        Failure::DiskFull(_) => Reason::DiskFull,
+        Failure::Held(_) => Reason::HeldByAdministrator,
+        Failure::WouldChangeOthers(_) => Reason::WouldChangeOthers,
+        Failure::Script(_) => Reason::InstallFailed,
+        Failure::NeedsRoot(_) => Reason::NeedsRoot,
+    }
+}

@@ -1,0 +1,477 @@
+//! Learns the facts for the decision, no more of them than it needs.
+//!
+//! The first step asks the version server for the version, beside one question to the package
+//! database; nearly every tick ends there. The second step asks what a due change needs: the
+//! critical flag and the schedule on the same connection, beside the host's own health.
+
+use crate::config::{OnCritical, Policy, ScheduleSource};
+use crate::decision::{
+    Critical, Facts, HoldFact, Platform, Reading, ScheduleAnswer, ScheduleFact, Target, TimingPolicy, resolve,
+};
+use crate::health::probe::{Examination, Probes, examine};
+use crate::host;
+use crate::schedule::{Schedule, ScheduleDocument};
+use crate::state::agent::{AgentState, Pending, ScheduleMemory};
+use crate::state::{Layout, files};
+use crate::version_server::{self, Client, Kept, ServerError, VersionAnswer};
+use adapters::{ConfigurationFile, Failure, Installed, PackageManager, Runner, TargetVersion};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::path::Path;
+
+/// The ancestor's exported schedule, taken where the server serves none.
+const EXPORTED_SCHEDULE: &str = "/etc/teleport-upgrade.d/schedule";
+/// A schedule older than this is asked for even when no change is due.
+const SCHEDULE_AGE: TimeDelta = TimeDelta::hours(6);
+/// A clock that agrees with the server's `Date` to this is confirmed.
+const CLOCK_AGREEMENT: TimeDelta = TimeDelta::minutes(5);
+/// The confirmed clock is stored at this grain, so that an idle tick writes nothing.
+const CLOCK_GRAIN: TimeDelta = TimeDelta::hours(6);
+
+/// What is gathered for one agent.
+#[derive(Debug)]
+pub struct Gathered {
+    /// The facts.
+    pub facts: Facts,
+    /// The state as it is to be stored.
+    pub state: AgentState,
+    /// What deserves attention and stops nothing.
+    pub warnings: Vec<String>,
+    /// The unit, where it is known or could be found out.
+    pub unit: Option<Result<String, String>>,
+    /// The examination of the agent, where it was needed.
+    pub examination: Option<Examination>,
+}
+
+/// The agent, its policy, and the ways to ask.
+#[derive(Debug)]
+pub struct Sources<'a, R> {
+    /// What the configuration says.
+    pub policy: &'a Policy,
+    /// The host's folders.
+    pub layout: &'a Layout,
+    /// The package manager.
+    pub manager: &'a dyn PackageManager,
+    /// Runs commands.
+    pub runner: &'a R,
+    /// The version server, or why it cannot be asked.
+    pub client: Result<&'a Client, String>,
+    /// The present moment. UTC.
+    pub now: DateTime<Utc>,
+}
+
+impl<R> Sources<'_, R> {
+    fn schedule_question(&self, reachable: bool) -> ScheduleQuestion<'_> {
+        ScheduleQuestion {
+            policy: self.policy,
+            layout: self.layout,
+            client: self.client.clone(),
+            reachable,
+            now: self.now,
+        }
+    }
+}
+
+/// What is needed to ask for the schedule alone.
+#[derive(Debug)]
+pub struct ScheduleQuestion<'a> {
+    /// What the configuration says.
+    pub policy: &'a Policy,
+    /// The host's folders.
+    pub layout: &'a Layout,
+    /// The version server, or why it cannot be asked.
+    pub client: Result<&'a Client, String>,
+    /// Whether the version server answered before; one that did not is not asked again.
+    pub reachable: bool,
+    /// The present moment. UTC.
+    pub now: DateTime<Utc>,
+}
+
+/// Asks for the version and for what is installed, at the same time.
+pub async fn first<R: Runner>(
+    sources: &Sources<'_, R>,
+    platform: Platform,
+    state: AgentState,
+    forced: bool,
+) -> Gathered {
+    let Sources { policy, layout, now, .. } = *sources;
+    let query = sources.manager.query_installed(&policy.package);
+    let (answer, output) = tokio::join!(
+        async {
+            match &sources.client {
+                Ok(client) => client.version(state.version.as_ref(), now).await.map_err(Problem::from),
+                Err(error) => Err(Problem { error: error.clone(), invalid: true }),
+            }
+        },
+        sources.runner.run(&query)
+    );
+    let installed = output.and_then(|output| sources.manager.read_installed(&policy.package, &output));
+    let mut gathered = Gathered {
+        facts: Facts {
+            built_at: built_at(),
+            confirmed_clock: state.confirmed_clock,
+            platform: Reading::taken(platform, now),
+            installed: reading(installed, now),
+            target: Reading::NotTaken,
+            downgrade: policy.downgrade,
+            minimum_version: policy.minimum_version.clone(),
+            cluster: if policy.compatibility.is_some() { Reading::NotTaken } else { Reading::taken(None, now) },
+            quarantine: state.quarantine.iter().map(|bad| (bad.version.clone(), bad.cause.clone())).collect(),
+            holds: Reading::NotTaken,
+            critical: Reading::NotTaken,
+            schedule: Reading::NotTaken,
+            health: Reading::NotTaken,
+            pending_since: None,
+            forced,
+            timing: TimingPolicy {
+                window_margin: time_delta(policy.window_margin),
+                spread: time_delta(policy.spread),
+                share: 0.0,
+                catch_up_after: policy.catch_up_after.map(|windows| windows as usize),
+                critical_opens: policy.on_critical == OnCritical::Update,
+                freezes: policy.freeze.clone(),
+            },
+        },
+        state,
+        warnings: Vec::new(),
+        unit: policy.health.unit.then(|| policy.unit.clone().map(Ok)).flatten(),
+        examination: None,
+    };
+    match answer {
+        Ok(answer) => {
+            confirm_clock(&mut gathered.state, answer.server_date, now);
+            let target = match &answer.kept.value {
+                VersionAnswer::None => Target::None,
+                VersionAnswer::Target(version) => Target::Version(version.clone()),
+            };
+            gathered.facts.target = Reading::taken(target, now);
+            gathered.state.version = Some(answer.kept);
+        }
+        Err(Problem { error, invalid }) => gathered.facts.target = Reading::Failed { error, invalid },
+    }
+    note_pending(&mut gathered, layout, now);
+    gathered
+}
+
+/// Asks everything that a due change needs.
+pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
+    let Sources { policy, layout, now, .. } = *sources;
+    find_unit(sources, gathered).await;
+    let probes = Probes {
+        unit: gathered.unit.clone(),
+        http: policy.health.http.clone(),
+        command: policy.health.command.clone(),
+        timeout: policy.health.timeout,
+        confirm: policy.health.confirm,
+    };
+    let restarts = gathered.state.restarts;
+    let mut server_state = gathered.state.clone();
+    // A server that does not even say the version is not asked again and again.
+    let reachable = !matches!(gathered.facts.target, Reading::Failed { .. });
+    let ((critical, schedule, cluster, warnings), examination) = tokio::join!(
+        async {
+            let mut warnings = Vec::new();
+            let critical = critical(sources, reachable, &mut warnings).await;
+            let question = sources.schedule_question(reachable);
+            let schedule = schedule(&question, &mut server_state.schedule, &mut warnings).await;
+            let cluster = cluster(sources, &mut server_state, &mut warnings).await;
+            (critical, schedule, cluster, warnings)
+        },
+        examine(&probes, restarts, sources.runner)
+    );
+    gathered.state = server_state;
+    gathered.state.restarts = examination.restarts;
+    gathered.warnings.extend(warnings);
+    gathered.facts.critical = critical;
+    gathered.facts.schedule = Reading::taken(schedule, now);
+    gathered.facts.cluster = cluster;
+    gathered.facts.health = Reading::taken(examination.health.clone(), now);
+    gathered.examination = Some(examination);
+    gathered.facts.holds = holds(sources.manager, policy, layout, &gathered.facts.installed, now);
+}
+
+/// Keeps the schedule fresh although no change is due, on the connection that is open already.
+pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
+    let fresh = gathered.state.schedule.asked_at.is_some_and(|asked| {
+        asked <= sources.now && sources.now - asked < SCHEDULE_AGE
+    });
+    let reachable = matches!(gathered.facts.target, Reading::Taken { .. });
+    if fresh || !reachable || !matches!(sources.policy.schedule, ScheduleSource::Auto | ScheduleSource::Server) {
+        return;
+    }
+    let question = sources.schedule_question(reachable);
+    let fact = schedule(&question, &mut gathered.state.schedule, &mut gathered.warnings).await;
+    gathered.facts.schedule = Reading::taken(fact, sources.now);
+}
+
+/// The schedule as it counts now, from wherever the policy says.
+pub async fn schedule(
+    question: &ScheduleQuestion<'_>,
+    memory: &mut ScheduleMemory,
+    warnings: &mut Vec<String>,
+) -> ScheduleFact {
+    let ScheduleQuestion { policy, layout, now, .. } = *question;
+    let (source, answer) = match &policy.schedule {
+        ScheduleSource::Inline(document) => {
+            return fixed(document.clone(), "the configuration", layout, now);
+        }
+        ScheduleSource::File(path) => (path.display().to_string(), from_file(&layout.host(path))),
+        ScheduleSource::Server => ("the version server".to_owned(), from_server(question, memory).await),
+        ScheduleSource::Auto => {
+            let exported = layout.host(EXPORTED_SCHEDULE);
+            match from_server(question, memory).await {
+                ScheduleAnswer::Absent if exported.exists() => {
+                    (EXPORTED_SCHEDULE.to_owned(), from_file(&exported))
+                }
+                answer => ("the version server".to_owned(), answer),
+            }
+        }
+    };
+    let (fact, remembered, warning) =
+        resolve(&answer, memory, &source, |text| parse_schedule(text, &layout.root), now);
+    *memory = remembered;
+    warnings.extend(warning);
+    if let ScheduleFact::None { why } = &fact {
+        warnings.push(format!("no schedule ({why}): changes are taken at once"));
+    }
+    fact
+}
+
+/// Reads a document and loads its time zone.
+pub fn parse_schedule(text: &str, root: &Path) -> Result<Schedule, String> {
+    let document = ScheduleDocument::parse(text).map_err(|error| error.to_string())?;
+    Schedule::resolve(document, root).map_err(|error| error.to_string())
+}
+
+/// A schedule that stands in the configuration itself: nothing of it can be lost on the way.
+fn fixed(document: ScheduleDocument, source: &str, layout: &Layout, now: DateTime<Utc>) -> ScheduleFact {
+    match Schedule::resolve(document, &layout.root) {
+        Err(error) => ScheduleFact::None { why: error.to_string() },
+        Ok(schedule) if schedule.is_hands_off() => ScheduleFact::HandsOff { source: source.to_owned() },
+        Ok(schedule) if schedule.has_future(now) => ScheduleFact::InForce { schedule, source: source.to_owned() },
+        Ok(_) => ScheduleFact::None { why: "no window of the configuration has its end in the future".to_owned() },
+    }
+}
+
+fn from_file(path: &Path) -> ScheduleAnswer {
+    match files::read_if_there(path) {
+        Ok(Some(text)) if text.trim().is_empty() => ScheduleAnswer::Absent,
+        Ok(Some(text)) => ScheduleAnswer::Document { text, etag: None, url: path.display().to_string() },
+        Ok(None) => ScheduleAnswer::Absent,
+        Err(error) => ScheduleAnswer::Failed(format!("{error:#}")),
+    }
+}
+
+async fn from_server(question: &ScheduleQuestion<'_>, memory: &ScheduleMemory) -> ScheduleAnswer {
+    let client = match &question.client {
+        Ok(client) if question.reachable => client,
+        Ok(_) => return ScheduleAnswer::Failed("the version server does not answer".to_owned()),
+        Err(error) => return ScheduleAnswer::Failed(error.clone()),
+    };
+    let kept = memory.kept.clone().map(|kept| Kept {
+        value: version_server::ScheduleAnswer::Document(kept.value),
+        url: kept.url,
+        etag: kept.etag,
+        fetched_at: kept.fetched_at,
+    });
+    match client.schedule(kept.as_ref(), question.now).await {
+        Ok(answer) if answer.not_modified => ScheduleAnswer::NotModified,
+        Ok(answer) => match answer.kept.value {
+            version_server::ScheduleAnswer::Absent => ScheduleAnswer::Absent,
+            version_server::ScheduleAnswer::Document(text) => {
+                ScheduleAnswer::Document { text, etag: answer.kept.etag, url: answer.kept.url }
+            }
+        },
+        Err(error) => ScheduleAnswer::Failed(error.to_string()),
+    }
+}
+
+async fn critical<R: Runner>(
+    sources: &Sources<'_, R>,
+    reachable: bool,
+    warnings: &mut Vec<String>,
+) -> Reading<Critical> {
+    let client = match &sources.client {
+        Ok(client) if reachable => client,
+        _ => return Reading::Failed { error: "the version server does not answer".to_owned(), invalid: false },
+    };
+    let value = match client.critical(None, sources.now).await {
+        Ok(answer) if answer.kept.value => Critical::Yes,
+        Ok(_) => Critical::No,
+        Err(error) => {
+            warnings.push(format!("not taken as critical: {error}"));
+            Critical::NoAnswer(error.to_string())
+        }
+    };
+    Reading::taken(value, sources.now)
+}
+
+async fn cluster<R: Runner>(
+    sources: &Sources<'_, R>,
+    state: &mut AgentState,
+    warnings: &mut Vec<String>,
+) -> Reading<Option<TargetVersion>> {
+    let Some(url) = &sources.policy.compatibility else {
+        return Reading::taken(None, sources.now);
+    };
+    let client = match &sources.client {
+        Ok(client) => client,
+        Err(error) => return Reading::Failed { error: error.clone(), invalid: true },
+    };
+    match client.cluster_version(url.as_str(), state.cluster.as_ref(), sources.now).await {
+        Ok(answer) => {
+            let version = answer.kept.value.clone();
+            state.cluster = Some(answer.kept);
+            Reading::taken(Some(version), sources.now)
+        }
+        Err(error) => match state.cluster.as_ref().filter(|kept| kept.url.starts_with(url.as_str())) {
+            Some(kept) => {
+                warnings.push(format!("the cluster's version is the kept one: {error}"));
+                Reading::taken(Some(kept.value.clone()), kept.fetched_at)
+            }
+            None => Reading::Failed { error: error.to_string(), invalid: false },
+        },
+    }
+}
+
+/// The unit: as configured, or the only service that the package ships.
+async fn find_unit<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
+    if !sources.policy.health.unit {
+        return;
+    }
+    if !host::has_systemd(sources.layout) {
+        gathered.unit = Some(Err("systemd does not run on this host".to_owned()));
+        return;
+    }
+    if gathered.unit.is_some() || !matches!(gathered.facts.installed.value(), Some(Installed::Present(_))) {
+        return;
+    }
+    let package = &sources.policy.package;
+    let files = match sources.runner.run(&sources.manager.list_files(package)).await {
+        Ok(output) => sources.manager.read_files(package, &output),
+        Err(failure) => Err(failure),
+    };
+    gathered.unit = Some(match files {
+        Ok(files) => only_service(&files),
+        Err(failure) => Err(failure.to_string()),
+    });
+}
+
+/// The only service among a package's files.
+fn only_service(files: &[String]) -> Result<String, String> {
+    let mut services: Vec<_> = files
+        .iter()
+        .filter_map(|file| {
+            let path = Path::new(file);
+            let folder = path.parent()?;
+            let name = path.file_name()?.to_str()?;
+            let is_unit = folder.ends_with("lib/systemd/system") && name.ends_with(".service");
+            (is_unit && !name.contains('@')).then(|| name.to_owned())
+        })
+        .collect();
+    services.sort();
+    services.dedup();
+    match services.len() {
+        1 => Ok(services.remove(0)),
+        0 => Err("the package ships no service; set `unit`".to_owned()),
+        _ => Err(format!("the package ships several services ({}); set `unit`", services.join(", "))),
+    }
+}
+
+/// The administrator's holds on the package.
+fn holds(
+    manager: &dyn PackageManager,
+    policy: &Policy,
+    layout: &Layout,
+    installed: &Reading<Installed>,
+    now: DateTime<Utc>,
+) -> Reading<Vec<HoldFact>> {
+    let mut texts = Vec::new();
+    for place in manager.hold_files() {
+        let path = layout.host(&place);
+        let paths = match std::fs::read_dir(&path) {
+            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+            Err(_) => vec![path],
+        };
+        for path in paths {
+            match files::read_if_there(&path) {
+                Ok(Some(text)) => texts.push(ConfigurationFile { path, text }),
+                Ok(None) => {}
+                Err(error) => return Reading::Failed { error: format!("{error:#}"), invalid: false },
+            }
+        }
+    }
+    let mut found = manager.holds(&policy.package, &texts);
+    if let Some(Installed::Present(package)) = installed.value()
+        && package.held
+    {
+        found.push(adapters::Hold {
+            place: "apt-mark hold".to_owned(),
+            release: format!("apt-mark unhold {}", policy.package.as_str()),
+        });
+    }
+    let facts = found.into_iter().map(|hold| HoldFact {
+        by_operator: false,
+        description: format!("held by the administrator: {} (release: {})", hold.place, hold.release),
+        until: None,
+    });
+    Reading::taken(facts.collect(), now)
+}
+
+/// Why a question to the version server failed.
+struct Problem {
+    error: String,
+    invalid: bool,
+}
+
+impl From<ServerError> for Problem {
+    fn from(error: ServerError) -> Self {
+        Self { invalid: error.came_from_an_answer(), error: error.to_string() }
+    }
+}
+
+fn reading<T>(result: Result<T, Failure>, now: DateTime<Utc>) -> Reading<T> {
+    match result {
+        Ok(value) => Reading::taken(value, now),
+        Err(failure) => Reading::Failed { error: failure.to_string(), invalid: false },
+    }
+}
+
+/// Remembers since when the target differs, and this host's share of a spread for it.
+fn note_pending(gathered: &mut Gathered, layout: &Layout, now: DateTime<Utc>) {
+    let Some(Target::Version(target)) = gathered.facts.target.value().cloned() else { return };
+    let Some(Installed::Present(package)) = gathered.facts.installed.value() else { return };
+    if package.version.target().as_ref() == Some(&target) {
+        gathered.state.pending = None;
+        return;
+    }
+    let since = match &gathered.state.pending {
+        Some(pending) if pending.target == target && pending.since <= now => pending.since,
+        _ => now,
+    };
+    gathered.facts.timing.share = host::share(layout, &target.to_string());
+    gathered.facts.pending_since = Some(since);
+    gathered.state.pending = Some(Pending { target, since });
+}
+
+/// Moves the mark of the confirmed clock, at a grain that keeps idle ticks from writing.
+fn confirm_clock(state: &mut AgentState, server: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+    let agrees = server.is_some_and(|server| (server - now).abs() <= CLOCK_AGREEMENT);
+    let moves = state.confirmed_clock.is_none_or(|mark| now - mark >= CLOCK_GRAIN);
+    if agrees && moves {
+        state.confirmed_clock = Some(now);
+    }
+}
+
+/// A span of the configuration, which is bounded there.
+fn time_delta(span: std::time::Duration) -> TimeDelta {
+    TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX)
+}
+
+/// The moment of the build, from the build script.
+fn built_at() -> DateTime<Utc> {
+    env!("AGENT_UPDATER_BUILT_AT")
+        .parse()
+        .ok()
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+        .unwrap_or_default()
+}

@@ -1,0 +1,130 @@
+use adapters::{CommandOutput, CommandSpec, Interruption};
+use std::time::Duration;
+
+/// The properties that are asked for; names as in org.freedesktop.systemd1(5).
+const PROPERTIES: &str = "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID";
+
+/// Asks systemd for one unit. Needs neither root nor a password agent.
+pub fn query(unit: &str) -> CommandSpec {
+    let arguments = ["show", "--no-pager", "--property", PROPERTIES, "--", unit];
+    CommandSpec {
+        program: "systemctl".to_owned(),
+        arguments: arguments.map(str::to_owned).to_vec(),
+        purpose: format!("ask systemd for {unit}"),
+        deadline: Duration::from_secs(15),
+        interruption: Interruption::Allowed,
+        needs_root: false,
+    }
+}
+
+/// What the service manager says of a unit at one moment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum UnitState {
+    /// Running, or finished and meant to count as running.
+    Active,
+    /// Not running, and nothing went wrong.
+    Inactive(String),
+    /// It failed; the text is systemd's `Result`.
+    Failed(String),
+    /// Waiting to be started again after a crash.
+    AutoRestart(String),
+    /// On its way up or down.
+    InTransition(String),
+    /// Masked: it cannot be started.
+    Masked,
+    /// systemd does not know it, or gave no answer.
+    Unknown(String),
+}
+
+/// One look at a unit.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnitSample {
+    /// Its state.
+    pub state: UnitState,
+    /// How often systemd restarted it by itself since it was last started by hand.
+    pub restarts: u64,
+    /// Its main process, if it has one.
+    pub main_pid: Option<u32>,
+}
+
+impl UnitSample {
+    /// A sample that says only that nothing is known.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self { state: UnitState::Unknown(why.into()), restarts: 0, main_pid: None }
+    }
+
+    /// Reads the answer to [`query`].
+    pub fn read(unit: &str, output: &CommandOutput) -> Self {
+        let property = |name: &str| {
+            output
+                .stdout
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+                .unwrap_or_default()
+        };
+        if !output.returned_zero() || property("LoadState").is_empty() {
+            let cause = output.stderr.lines().next().unwrap_or("no answer");
+            return Self::unknown(format!("systemctl: {cause}"));
+        }
+        let sub_state = property("SubState").to_owned();
+        let state = match (property("LoadState"), property("ActiveState")) {
+            ("not-found", _) => UnitState::Unknown(format!("there is no unit {unit}")),
+            ("masked", _) => UnitState::Masked,
+            (_, "active" | "reloading" | "refreshing") => UnitState::Active,
+            (_, "failed") => UnitState::Failed(property("Result").to_owned()),
+            (_, "inactive" | "maintenance") => UnitState::Inactive(property("UnitFileState").to_owned()),
+            (_, "activating") if sub_state.starts_with("auto-restart") => {
+                UnitState::AutoRestart(property("Result").to_owned())
+            }
+            (_, "activating" | "deactivating") => UnitState::InTransition(sub_state),
+            (_, other) => UnitState::Unknown(format!("systemd calls {unit} {other}")),
+        };
+        Self {
+            state,
+            restarts: property("NRestarts").parse().unwrap_or(0),
+            main_pid: property("MainPID").parse().ok().filter(|pid| *pid != 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adapters::Exit;
+
+    fn read(stdout: &str) -> UnitSample {
+        let output = CommandOutput {
+            exit: Exit::Code(0),
+            stdout: stdout.to_owned(),
+            stderr: String::new(),
+            duration: Duration::ZERO,
+        };
+        UnitSample::read("demo.service", &output)
+    }
+
+    #[test]
+    fn every_state_that_systemd_252_shows() {
+        let table = [
+            ("LoadState=loaded\nActiveState=active\nSubState=running\nMainPID=7\n", UnitState::Active),
+            ("LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\n", UnitState::Failed("exit-code".into())),
+            (
+                "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nResult=exit-code\nNRestarts=3\n",
+                UnitState::AutoRestart("exit-code".into()),
+            ),
+            ("LoadState=loaded\nActiveState=activating\nSubState=start\n", UnitState::InTransition("start".into())),
+            ("LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n", UnitState::Inactive("disabled".into())),
+            ("LoadState=masked\nActiveState=inactive\n", UnitState::Masked),
+            ("LoadState=not-found\nActiveState=inactive\n", UnitState::Unknown("there is no unit demo.service".into())),
+        ];
+        for (text, expected) in table {
+            assert_eq!(read(text).state, expected, "{text}");
+        }
+        assert_eq!(read("LoadState=loaded\nActiveState=active\nNRestarts=3\nMainPID=9\n").restarts, 3);
+        assert_eq!(read("LoadState=loaded\nActiveState=active\nMainPID=0\n").main_pid, None);
+    }
+
+    #[test]
+    fn no_answer_is_unknown_and_never_healthy() {
+        assert_eq!(read("").state, UnitState::Unknown("systemctl: no answer".into()));
+    }
+}

@@ -1,0 +1,200 @@
+//! What is asked of the host itself: its name, its package managers, its disks.
+
+use crate::decision::Platform;
+use crate::state::Layout;
+use adapters::{Apt, ManagerKind, PackageManager, Yum, Zypper};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Folders in which system programs are looked for, whatever the caller's `PATH` says.
+const PROGRAM_FOLDERS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The host's name, or `localhost` where the kernel has none.
+pub fn name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+/// This host's place in a spread, 0 ≤ share < 1: the same for the same host and target, and even
+/// over a fleet. The host name is part of it since cloned hosts share a machine-id.
+pub fn share(layout: &Layout, target: &str) -> f64 {
+    let machine_id = fs::read_to_string(layout.host("/etc/machine-id")).unwrap_or_default();
+    let digest = Sha256::digest(format!("{}\n{}\n{target}", machine_id.trim(), name()));
+    let number = digest.iter().take(4).fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
+    f64::from(number) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// Why no package manager can be driven.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum NoManager {
+    /// The host cannot be served.
+    Unsupported(String),
+    /// The configuration has to name one.
+    Ambiguous(String),
+}
+
+/// Finds the package manager that the policy names, or the only one of the host. A configured
+/// manager that is missing is an error, never a reason to take another one.
+pub fn package_manager(
+    layout: &Layout,
+    configured: Option<ManagerKind>,
+) -> Result<(Box<dyn PackageManager>, Platform), NoManager> {
+    if let Some(why) = unsupported(layout) {
+        return Err(NoManager::Unsupported(why));
+    }
+    let find = |name: &str| program(layout, name);
+    let complete = |kind: ManagerKind| match kind {
+        ManagerKind::Apt => find("apt-get").filter(|_| find("dpkg-query").is_some()),
+        ManagerKind::Yum => find("dnf").or_else(|| find("yum")).filter(|_| find("rpm").is_some()),
+        ManagerKind::Zypper => find("zypper").filter(|_| find("rpm").is_some()),
+    };
+    let kinds = configured.map_or_else(
+        || vec![ManagerKind::Apt, ManagerKind::Yum, ManagerKind::Zypper],
+        |kind| vec![kind],
+    );
+    let mut found: Vec<_> =
+        kinds.iter().filter_map(|kind| complete(*kind).map(|path| (*kind, path))).collect();
+    if found.len() > 1 {
+        let names: Vec<_> = found.iter().map(|(kind, _)| kind.to_string()).collect();
+        let text = format!("this host has several package managers ({})", names.join(", "));
+        return Err(NoManager::Ambiguous(text));
+    }
+    let Some((kind, path)) = found.pop() else {
+        let text = configured.map_or_else(
+            || "this host has none of apt, yum (dnf) and zypper".to_owned(),
+            |kind| format!("{kind} is configured and this host does not have it"),
+        );
+        return Err(NoManager::Unsupported(text));
+    };
+    if kind == ManagerKind::Yum
+        && let Some(why) = not_dnf_4(&path)
+    {
+        return Err(NoManager::Unsupported(why));
+    }
+    let platform = Platform::Supported(format!("{kind} ({})", path.display()));
+    let manager: Box<dyn PackageManager> = match kind {
+        ManagerKind::Apt => Box::new(Apt),
+        ManagerKind::Zypper => Box::new(Zypper),
+        ManagerKind::Yum => Box::new(Yum::new(if find("dnf").is_some() { "dnf" } else { "yum" })),
+    };
+    Ok((manager, platform))
+}
+
+fn program(layout: &Layout, name: &str) -> Option<PathBuf> {
+    let folders = PROGRAM_FOLDERS
+        .split(':')
+        .map(|folder| layout.host(folder).to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(":");
+    which::which_in(name, Some(folders), "/").ok()
+}
+
+/// Hosts whose packages are not changed in place.
+fn unsupported(layout: &Layout) -> Option<String> {
+    if layout.host("/run/ostree-booted").exists() {
+        return Some("this is an ostree host; its packages change with its image".to_owned());
+    }
+    let usr = rustix::fs::statvfs(layout.host("/usr")).ok()?;
+    usr.f_flag
+        .contains(rustix::fs::StatVfsMountFlags::RDONLY)
+        .then(|| "/usr is read-only; packages of this host change with its image or by transactional-update".to_owned())
+}
+
+/// dnf 4 is a Python program that `dnf` and, on RHEL 8 and later, `yum` link to.
+fn not_dnf_4(program: &Path) -> Option<String> {
+    let target = fs::canonicalize(program).ok()?;
+    match target.file_name()?.to_string_lossy().as_ref() {
+        name if name.starts_with("dnf5") => Some("dnf 5 is not supported yet".to_owned()),
+        "yum" => Some("yum 3 is not supported; RHEL 8 and later have dnf 4 under that name".to_owned()),
+        _ => None,
+    }
+}
+
+/// Free bytes for an unprivileged writer on the file systems that a package manager writes to.
+pub fn free_bytes(layout: &Layout) -> Vec<(String, u64)> {
+    ["/usr", "/var/lib", "/var/cache"]
+        .iter()
+        .filter_map(|folder| {
+            let status = rustix::fs::statvfs(layout.host(folder)).ok()?;
+            Some(((*folder).to_owned(), status.f_bavail.saturating_mul(status.f_frsize)))
+        })
+        .collect()
+}
+
+/// Whether systemd is the service manager that runs.
+pub fn has_systemd(layout: &Layout) -> bool {
+    layout.host("/run/systemd/system").is_dir()
+}
+
+/// The program that a process executes, and whether that file was replaced since.
+pub fn executable(pid: u32) -> Option<(PathBuf, bool)> {
+    let link = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let text = link.to_string_lossy();
+    Some(match text.strip_suffix(" (deleted)") {
+        Some(path) => (PathBuf::from(path), true),
+        None => (link, false),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn host(programs: &[&str]) -> (tempfile::TempDir, Layout) {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("usr/bin")).unwrap();
+        for program in programs {
+            let path = root.path().join("usr/bin").join(program);
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let layout = Layout::new(root.path());
+        (root, layout)
+    }
+
+    fn found(programs: &[&str], configured: Option<ManagerKind>) -> Result<ManagerKind, NoManager> {
+        let (_root, layout) = host(programs);
+        package_manager(&layout, configured).map(|(manager, _)| manager.kind())
+    }
+
+    #[test]
+    fn the_only_manager_is_taken_and_two_or_none_are_named() {
+        assert_eq!(found(&["apt-get", "dpkg-query", "rpm"], None), Ok(ManagerKind::Apt));
+        assert_eq!(found(&["yum", "rpm"], None).map_err(|_| ()), Err(()), "a program of its own called yum is yum 3");
+        assert_eq!(found(&["dnf", "rpm"], None), Ok(ManagerKind::Yum));
+        assert_eq!(found(&["zypper", "rpm"], None), Ok(ManagerKind::Zypper));
+        let both = found(&["apt-get", "dpkg-query", "zypper", "rpm"], None);
+        assert!(matches!(both, Err(NoManager::Ambiguous(text)) if text.contains("apt, zypper")));
+        assert!(matches!(found(&["sh"], None), Err(NoManager::Unsupported(_))));
+    }
+
+    #[test]
+    fn a_configured_manager_is_never_replaced_by_another() {
+        let all = ["apt-get", "dpkg-query", "zypper", "rpm"];
+        assert_eq!(found(&all, Some(ManagerKind::Zypper)), Ok(ManagerKind::Zypper));
+        assert!(matches!(found(&all, Some(ManagerKind::Yum)), Err(NoManager::Unsupported(text)) if text.contains("yum is configured")));
+    }
+
+    #[test]
+    fn dnf_5_and_ostree_are_refused() {
+        let (root, layout) = host(&["dnf5", "rpm"]);
+        symlink("dnf5", root.path().join("usr/bin/dnf")).unwrap();
+        assert!(matches!(package_manager(&layout, None), Err(NoManager::Unsupported(text)) if text.contains("dnf 5")));
+        let (root, layout) = host(&["apt-get", "dpkg-query"]);
+        fs::create_dir_all(root.path().join("run")).unwrap();
+        fs::write(root.path().join("run/ostree-booted"), "").unwrap();
+        assert!(matches!(package_manager(&layout, None), Err(NoManager::Unsupported(text)) if text.contains("ostree")));
+    }
+
+    #[test]
+    fn shares_are_stable_and_even() {
+        let (_root, layout) = host(&[]);
+        let shares: Vec<_> = (0..1000).map(|n| share(&layout, &format!("1.0.{n}"))).collect();
+        assert!(shares.iter().all(|share| (0.0..1.0).contains(share)));
+        let mean = shares.iter().sum::<f64>() / 1000.0;
+        assert!((0.45..0.55).contains(&mean), "{mean}");
+        assert!((share(&layout, "1.0.1") - shares[1]).abs() < f64::EPSILON);
+    }
+}

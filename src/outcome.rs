@@ -1,0 +1,137 @@
+//! What a command ended with, as a state, a reason and an exit code (contract, section 7).
+
+use crate::decision::{GateName, Reason, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// The state of one agent after a command.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Installed equals target, or nothing is wanted.
+    UpToDate,
+    /// The change was made and observed.
+    Updated,
+    /// A gate says later.
+    Waiting,
+    /// Dry run: the change would be made now.
+    WouldUpdate,
+    /// Installed, and the old process still runs.
+    RestartPending,
+    /// Quarantined target.
+    Quarantined,
+    /// Nothing was changed, because something is wrong.
+    Refused,
+    /// The change was tried and failed.
+    Failed,
+    /// There is no agent to look after.
+    NotConfigured,
+    /// Another instance is running.
+    Busy,
+}
+
+/// How urgent each exit code is, most urgent first: with several agents the most urgent wins.
+const URGENCY: [u8; 18] = [32, 1, 31, 30, 25, 23, 20, 26, 77, 22, 27, 21, 24, 33, 75, 11, 10, 0];
+
+/// The exit code of a reason.
+pub fn exit_code(reason: Reason) -> u8 {
+    match reason {
+        Reason::UpToDate
+        | Reason::NoTarget
+        | Reason::Updated
+        | Reason::RestartPending
+        | Reason::DowngradeForbidden
+        | Reason::BelowMinimumVersion
+        | Reason::AboveCluster
+        | Reason::TooFarBelowCluster
+        | Reason::HeldByOperator
+        | Reason::HeldByAdministrator
+        | Reason::Frozen
+        | Reason::OutsideWindow
+        | Reason::WindowClosing
+        | Reason::Spread
+        | Reason::HandsOff
+        | Reason::ScheduleUnconfirmed
+        | Reason::Forced
+        | Reason::Critical
+        | Reason::Unhealthy
+        | Reason::OutsideCompatibleRange
+        | Reason::NoSchedule
+        | Reason::WindowOpen
+        | Reason::Overdue => 0,
+        Reason::InternalError => 1,
+        Reason::ConfigurationInvalid | Reason::NotConfigured => 20,
+        Reason::VersionServerUnreachable | Reason::VersionServerInvalid => 21,
+        Reason::NotOffered => 22,
+        Reason::RepositoryUntrusted => 23,
+        Reason::PackageManagerBusy => 24,
+        Reason::PackageManagerBroken | Reason::PackageBroken | Reason::PackageDatabaseUnreadable => 25,
+        Reason::ClockBeforeBuild
+        | Reason::ClockWentBack
+        | Reason::UnsupportedPlatform
+        | Reason::NotInstalled
+        | Reason::RepositoryNotFound
+        | Reason::RepositoryAmbiguous
+        | Reason::WouldChangeOthers
+        | Reason::DiskFull => 26,
+        Reason::RepositoryUnreachable => 27,
+        Reason::InstallFailed => 30,
+        Reason::UnhealthyAfterUpdate => 32,
+        Reason::Quarantined => 33,
+        Reason::AnotherInstance => 75,
+        Reason::NeedsRoot => 77,
+    }
+}
+
+/// The state that a closed gate stands for.
+pub fn stopped(reason: Reason) -> State {
+    match reason {
+        Reason::UpToDate | Reason::NoTarget => State::UpToDate,
+        Reason::Quarantined => State::Quarantined,
+        Reason::NotConfigured => State::NotConfigured,
+        Reason::AnotherInstance => State::Busy,
+        other if exit_code(other) == 0 => State::Waiting,
+        _ => State::Refused,
+    }
+}
+
+/// The state and reason that a decision stands for, before anything is done.
+pub fn of_decision(verdict: Verdict) -> (State, Reason) {
+    match verdict {
+        Verdict::Stop(_, reason) => (stopped(reason), reason),
+        Verdict::Proceed(timing) => (State::WouldUpdate, timing.reason()),
+        Verdict::Undecided(GateName::Timing | GateName::Freeze) => (State::Waiting, Reason::ScheduleUnconfirmed),
+        Verdict::Undecided(_) => (State::Refused, Reason::InternalError),
+    }
+}
+
+/// The most urgent of several exit codes; 0 for none.
+pub fn most_urgent(codes: impl IntoIterator<Item = u8>) -> u8 {
+    let rank = |code: &u8| URGENCY.iter().position(|known| known == code).unwrap_or(1);
+    codes.into_iter().min_by_key(rank).unwrap_or(0)
+}
+
+/// Faults that come from outside and may pass: a timer's run reports them and does not fail.
+pub fn passes_by_itself(code: u8) -> bool {
+    matches!(code, 21 | 22 | 24 | 27 | 33 | 75)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_urgent_code_wins() {
+        assert_eq!(most_urgent([0, 21, 26]), 26);
+        assert_eq!(most_urgent([11, 0, 10]), 11);
+        assert_eq!(most_urgent([31, 32, 1]), 32);
+        assert_eq!(most_urgent([]), 0);
+    }
+
+    #[test]
+    fn a_waiting_agent_is_no_failure() {
+        for reason in [Reason::OutsideWindow, Reason::HeldByOperator, Reason::Frozen, Reason::HandsOff] {
+            assert_eq!((stopped(reason), exit_code(reason)), (State::Waiting, 0));
+        }
+        assert_eq!(stopped(Reason::NotOffered), State::Refused);
+    }
+}

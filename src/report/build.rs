@@ -1,0 +1,219 @@
+use super::document::{
+    AgentReport, HealthReport, RunningReport, ScheduleReport, TargetReport, VersionReport, WindowReport,
+};
+use crate::decision::{Critical, Decision, Facts, Gate, GateName, Health, Reason, ScheduleFact, Target, Timing, Verdict};
+use crate::outcome::{self, State, exit_code};
+use crate::report::words;
+use crate::state::agent::AgentState;
+use adapters::Installed;
+use chrono::{DateTime, Utc};
+
+/// How many windows a report shows.
+const SHOWN_WINDOWS: usize = 3;
+
+/// The report of an agent that could not even be looked at.
+pub fn without_facts(name: &str, server: &str, reason: Reason, message: String, hint: Option<String>) -> AgentReport {
+    let gate = match reason {
+        Reason::UnsupportedPlatform => GateName::Platform,
+        Reason::AnotherInstance => GateName::Resources,
+        _ => GateName::Configured,
+    };
+    AgentReport {
+        name: name.to_owned(),
+        state: outcome::stopped(reason),
+        reason,
+        gates: vec![Gate::closed(gate, reason, &message)],
+        message,
+        hint,
+        warnings: Vec::new(),
+        exit_code: exit_code(reason),
+        changed: false,
+        installed: VersionReport::default(),
+        running: RunningReport::default(),
+        target: TargetReport { server: server.to_owned(), ..TargetReport::default() },
+        health: HealthReport { verdict: "not_asked".to_owned(), evidence: String::new() },
+        schedule: ScheduleReport::default(),
+        plan: Vec::new(),
+        last_attempt: None,
+        quarantine: Vec::new(),
+    }
+}
+
+/// The report that follows from facts and decision, before anything is done.
+pub fn of_decision(
+    name: &str,
+    server: &str,
+    facts: &Facts,
+    decision: &Decision,
+    state: &AgentState,
+    now: DateTime<Utc>,
+) -> AgentReport {
+    let (report_state, reason) = outcome::of_decision(decision.verdict);
+    let mut report = without_facts(name, server, reason, message(facts, decision, now), None);
+    report.state = report_state;
+    report.hint = hint(reason, name);
+    report.gates.clone_from(&decision.gates);
+    report.installed = installed(facts.installed.value());
+    report.target = target(server, facts);
+    report.health = health(facts.health.value());
+    report.schedule = schedule(facts, now);
+    report.last_attempt.clone_from(&state.last_attempt);
+    report.quarantine.clone_from(&state.quarantine);
+    report
+}
+
+/// What is installed.
+pub fn installed(installed: Option<&Installed>) -> VersionReport {
+    match installed {
+        Some(Installed::Present(package)) => VersionReport {
+            version: package.version.target().map(|version| version.to_string()),
+            package_version: Some(package.version.as_str().to_owned()),
+        },
+        _ => VersionReport::default(),
+    }
+}
+
+fn target(server: &str, facts: &Facts) -> TargetReport {
+    TargetReport {
+        version: match facts.target.value() {
+            Some(Target::Version(version)) => Some(version.to_string()),
+            Some(Target::None) | None => None,
+        },
+        package_version: None,
+        critical: facts.critical.value().map(|critical| *critical == Critical::Yes),
+        server: server.to_owned(),
+        fetched_at: facts.target.read_at(),
+    }
+}
+
+/// Whether it works.
+pub fn health(health: Option<&Health>) -> HealthReport {
+    let (verdict, evidence) = match health {
+        None => ("not_asked", ""),
+        Some(Health::Healthy(evidence)) => ("healthy", evidence.as_str()),
+        Some(Health::Unhealthy(evidence)) => ("unhealthy", evidence.as_str()),
+        Some(Health::Stopped(evidence)) => ("stopped", evidence.as_str()),
+        Some(Health::Unknown(evidence)) => ("unknown", evidence.as_str()),
+    };
+    HealthReport { verdict: verdict.to_owned(), evidence: evidence.to_owned() }
+}
+
+fn schedule(facts: &Facts, now: DateTime<Utc>) -> ScheduleReport {
+    match facts.schedule.value() {
+        None => ScheduleReport { source: "not asked".to_owned(), ..ScheduleReport::default() },
+        Some(ScheduleFact::HandsOff { source }) => {
+            ScheduleReport { source: format!("{source}: nop"), ..ScheduleReport::default() }
+        }
+        Some(ScheduleFact::None { why } | ScheduleFact::Unconfirmed { why, .. }) => {
+            ScheduleReport { source: format!("none: {why}"), ..ScheduleReport::default() }
+        }
+        Some(ScheduleFact::InForce { schedule, source }) => {
+            let open = schedule.open_at(now);
+            let next = open.into_iter().chain(schedule.upcoming(now, SHOWN_WINDOWS)).take(SHOWN_WINDOWS);
+            ScheduleReport {
+                source: source.clone(),
+                time_zone: Some(schedule.zone().name().to_owned()),
+                next: next.map(|opening| WindowReport { start: opening.start, stop: opening.stop }).collect(),
+            }
+        }
+    }
+}
+
+/// From what to what, where both are known.
+fn versions(facts: &Facts) -> String {
+    let from = match facts.installed.value() {
+        Some(Installed::Present(package)) => package
+            .version
+            .target()
+            .map_or_else(|| package.version.as_str().to_owned(), |version| version.to_string()),
+        _ => "?".to_owned(),
+    };
+    match facts.target.value() {
+        Some(Target::Version(version)) => format!("{from} → {version}"),
+        Some(Target::None) | None => from,
+    }
+}
+
+/// The conclusion in plain words.
+fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
+    let versions = versions(facts);
+    let Some(gate) = decision.stopping_gate() else {
+        return match decision.verdict {
+            Verdict::Proceed(timing) => format!("{versions} {}", opened_by(timing, facts)),
+            Verdict::Stop(..) | Verdict::Undecided(_) => format!("{versions} is not decided"),
+        };
+    };
+    let when = gate.until.map(|until| words::moment(until, now));
+    match decision.verdict {
+        Verdict::Stop(_, Reason::UpToDate) => format!("{}, as the version server wants", gate.value),
+        Verdict::Stop(_, Reason::NoTarget) => "nothing to do: the version server wants no version".to_owned(),
+        Verdict::Stop(GateName::Timing, Reason::OutsideWindow) => match when {
+            Some(when) => format!("{versions} is waiting for the window on {when}"),
+            None => format!("{versions} is waiting: {}", gate.value),
+        },
+        Verdict::Stop(GateName::Timing | GateName::Freeze | GateName::Hold, _) => match when {
+            Some(when) => format!("{versions} is waiting: {} (until {when})", gate.value),
+            None => format!("{versions} is waiting: {}", gate.value),
+        },
+        Verdict::Stop(GateName::Target, _) => format!("no target, nothing is changed: {}", gate.value),
+        _ => gate.value.clone(),
+    }
+}
+
+/// Why a change starts now, for a person.
+fn opened_by(timing: Timing, facts: &Facts) -> String {
+    match timing {
+        Timing::Forced => "now: asked for by --now".to_owned(),
+        Timing::Critical => "now: the update is critical".to_owned(),
+        Timing::Unhealthy => match facts.health.value() {
+            Some(Health::Unhealthy(evidence)) => format!("early: the agent is unhealthy ({evidence})"),
+            _ => "early: the agent is unhealthy".to_owned(),
+        },
+        Timing::OutsideCompatibleRange => "early: the cluster does not support the installed version".to_owned(),
+        Timing::NoSchedule => "at once: no schedule can be found".to_owned(),
+        Timing::WindowOpen => "now: the maintenance window is open".to_owned(),
+        Timing::Overdue => "now: too many windows were missed".to_owned(),
+    }
+}
+
+/// The way out of a reason, where there is one that holds everywhere.
+pub fn hint(reason: Reason, agent: &str) -> Option<String> {
+    let text = match reason {
+        Reason::OutsideWindow | Reason::WindowClosing | Reason::Spread | Reason::ScheduleUnconfirmed => {
+            format!("`agent-updater run --now {agent}` does not wait")
+        }
+        Reason::Frozen => format!("`agent-updater run --now {agent}` passes a freeze"),
+        Reason::NotInstalled => "install the package first, or remove the agent from the configuration".to_owned(),
+        Reason::NotOffered => {
+            "the repository may lag behind the version server; the next tick looks again".to_owned()
+        }
+        Reason::RepositoryNotFound => {
+            "add the package's repository to the host, or define it with `repository` in the configuration".to_owned()
+        }
+        Reason::RepositoryAmbiguous => {
+            "name one of them with `repository = { entry = \"…\" }` in the configuration".to_owned()
+        }
+        Reason::NeedsRoot => "run it as root, for instance with sudo".to_owned(),
+        Reason::ClockBeforeBuild | Reason::ClockWentBack => "set the host's clock (timedatectl)".to_owned(),
+        _ => return None,
+    };
+    Some(text)
+}
+
+/// Takes over what authorization found.
+pub fn authorized(report: &mut AgentReport, gates: Vec<Gate>, agent: &str) {
+    if let Some(gate) = gates.iter().find(|gate| gate.open != Some(true)) {
+        let reason = gate.reason.unwrap_or(Reason::InternalError);
+        report.reason = reason;
+        report.state = if reason == Reason::NeedsRoot { State::WouldUpdate } else { outcome::stopped(reason) };
+        report.exit_code = if reason == Reason::NeedsRoot { 0 } else { exit_code(reason) };
+        report.hint = hint(reason, agent);
+        if reason == Reason::NeedsRoot {
+            report.warnings.push(format!("{}: {}", gate.name, gate.value));
+        } else {
+            report.message.clone_from(&gate.value);
+        }
+    }
+    report.gates.extend(gates);
+}
+

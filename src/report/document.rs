@@ -1,0 +1,150 @@
+use crate::decision::{Gate, Reason};
+use crate::outcome::State;
+use crate::state::agent::{Attempt, Quarantined};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Name of the schema; additive changes only.
+pub const SCHEMA: &str = "agent-updater/v1";
+
+/// What `--json` prints and `status.json` holds.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Document {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// When the document was made. UTC.
+    pub generated_at: DateTime<Utc>,
+    /// Name of the host.
+    pub host: String,
+    /// Whether something was changed; in a dry run, whether something would be.
+    pub changed: bool,
+    /// Whether the exit code is other than 0, 10 or 11.
+    pub failed: bool,
+    /// Version of this program.
+    pub updater_version: String,
+    /// The agents, in the order of their names.
+    pub agents: Vec<AgentReport>,
+}
+
+/// What is known of one agent.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AgentReport {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What it is in.
+    pub state: State,
+    /// Why: one of the documented strings.
+    pub reason: Reason,
+    /// The same for a person, one line.
+    pub message: String,
+    /// The way out, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// What deserves attention and stopped nothing.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// The exit code of this agent alone.
+    pub exit_code: u8,
+    /// Whether it was changed (dry run: would be).
+    pub changed: bool,
+    /// What the package database says.
+    pub installed: VersionReport,
+    /// What the main process runs.
+    pub running: RunningReport,
+    /// What is wanted.
+    pub target: TargetReport,
+    /// Whether it works.
+    pub health: HealthReport,
+    /// When changes may start.
+    pub schedule: ScheduleReport,
+    /// Every gate, in order.
+    pub gates: Vec<Gate>,
+    /// The commands that were run, or in a dry run would be.
+    #[serde(default)]
+    pub plan: Vec<String>,
+    /// The last attempt at a change.
+    pub last_attempt: Option<Attempt>,
+    /// Versions that were found bad.
+    #[serde(default)]
+    pub quarantine: Vec<Quarantined>,
+}
+
+/// What is installed.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct VersionReport {
+    /// In the version server's grammar, where it can be said in it.
+    pub version: Option<String>,
+    /// In the package manager's words.
+    pub package_version: Option<String>,
+}
+
+/// What runs.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct RunningReport {
+    /// The version of the main process; `null` when it is not known or not running.
+    pub version: Option<String>,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct TargetReport {
+    /// What the version server says; `null` for `none` or no answer.
+    pub version: Option<String>,
+    /// The version chosen out of what the repository offers.
+    pub package_version: Option<String>,
+    /// Whether it is critical; `null` when nobody asked.
+    pub critical: Option<bool>,
+    /// The version server.
+    pub server: String,
+    /// When it answered. UTC.
+    pub fetched_at: Option<DateTime<Utc>>,
+}
+
+/// Whether it works.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct HealthReport {
+    /// `healthy`, `unhealthy`, `stopped`, `unknown`; `not_asked` when the tick did not need it.
+    pub verdict: String,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// When changes may start.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ScheduleReport {
+    /// Where the schedule comes from, or why there is none.
+    pub source: String,
+    /// Its time zone.
+    pub time_zone: Option<String>,
+    /// The next windows.
+    pub next: Vec<WindowReport>,
+}
+
+/// One maintenance window.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct WindowReport {
+    /// It opens. UTC.
+    pub start: DateTime<Utc>,
+    /// It closes. UTC.
+    pub stop: DateTime<Utc>,
+}
+
+impl Document {
+    /// A document over agents.
+    pub fn new(generated_at: DateTime<Utc>, host: String, agents: Vec<AgentReport>) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            generated_at,
+            host,
+            changed: agents.iter().any(|agent| agent.changed),
+            failed: agents.iter().any(|agent| !matches!(agent.exit_code, 0 | 10 | 11)),
+            updater_version: env!("CARGO_PKG_VERSION").to_owned(),
+            agents,
+        }
+    }
+
+    /// The exit code of the whole: the most urgent agent's.
+    pub fn exit_code(&self) -> u8 {
+        crate::outcome::most_urgent(self.agents.iter().map(|agent| agent.exit_code))
+    }
+}

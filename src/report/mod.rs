@@ -1,0 +1,12 @@
+//! What is told: one document for JSON, status file and text.
+
+/// The document from facts and decision.
+pub mod build;
+/// The document.
+pub mod document;
+/// The document as text for a person.
+pub mod text;
+/// Times as a person reads them.
+pub mod words;
+
+pub use document::{AgentReport, Document};

@@ -1,0 +1,148 @@
+use super::document::{AgentReport, Document};
+use super::words;
+use crate::decision::Gate;
+use crate::outcome::State;
+use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, Utc};
+use std::io::{self, Write};
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Detail {
+    /// The conclusion of each agent, with warnings and the way out.
+    Conclusion,
+    /// Everything: versions, schedule, every gate, the plan.
+    Explanation,
+}
+
+/// Renders a document for a person.
+pub fn render(
+    out: &mut impl Write,
+    document: &Document,
+    detail: Detail,
+    color: bool,
+    now: DateTime<Utc>,
+) -> io::Result<()> {
+    let paint = Paint { color };
+    for (index, agent) in document.agents.iter().enumerate() {
+        if index > 0 && detail == Detail::Explanation {
+            writeln!(out)?;
+        }
+        conclusion(out, agent, paint)?;
+        if detail == Detail::Explanation {
+            explanation(out, agent, paint, now)?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Paint {
+    color: bool,
+}
+
+impl Paint {
+    fn apply(self, style: Style, text: &str) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+fn conclusion(out: &mut impl Write, agent: &AgentReport, paint: Paint) -> io::Result<()> {
+    let style = match agent.state {
+        State::UpToDate | State::Updated => AnsiColor::Green.on_default(),
+        State::Waiting | State::WouldUpdate | State::RestartPending | State::Busy | State::NotConfigured => {
+            AnsiColor::Yellow.on_default()
+        }
+        State::Quarantined | State::Refused | State::Failed => AnsiColor::Red.on_default(),
+    };
+    let name = paint.apply(style.bold(), &agent.name);
+    writeln!(out, "{name}: {}", agent.message)?;
+    for warning in &agent.warnings {
+        writeln!(out, "  {} {warning}", paint.apply(AnsiColor::Yellow.on_default(), "warning:"))?;
+    }
+    if let Some(hint) = &agent.hint {
+        writeln!(out, "  {} {hint}", paint.apply(AnsiColor::Cyan.on_default(), "hint:"))?;
+    }
+    Ok(())
+}
+
+fn explanation(
+    out: &mut impl Write,
+    agent: &AgentReport,
+    paint: Paint,
+    now: DateTime<Utc>,
+) -> io::Result<()> {
+    let dash = || "-".to_owned();
+    let age = |at: Option<DateTime<Utc>>| {
+        at.map(|at| format!(" ({})", words::distance(at - now))).unwrap_or_default()
+    };
+    let critical = match agent.target.critical {
+        Some(true) => ", critical",
+        Some(false) | None => "",
+    };
+    let evidence =
+        if agent.health.evidence.is_empty() { String::new() } else { format!(": {}", agent.health.evidence) };
+    let zone = agent.schedule.time_zone.as_ref().map(|zone| format!(", {zone}")).unwrap_or_default();
+    let installed_at = agent.gates.iter().find(|gate| gate.name == crate::decision::GateName::Installed);
+    let rows = [
+        (
+            "installed",
+            format!(
+                "{}{}",
+                agent.installed.package_version.clone().unwrap_or_else(dash),
+                age(installed_at.and_then(|gate| gate.read_at))
+            ),
+        ),
+        ("running", agent.running.version.clone().unwrap_or_else(dash)),
+        (
+            "wanted",
+            format!(
+                "{}{critical}{}",
+                agent.target.version.clone().unwrap_or_else(dash),
+                age(agent.target.fetched_at)
+            ),
+        ),
+        ("server", agent.target.server.clone()),
+        ("health", format!("{}{evidence}", agent.health.verdict.replace('_', " "))),
+        ("schedule", format!("{}{zone}", agent.schedule.source)),
+    ];
+    for (label, value) in rows {
+        writeln!(out, "  {label:<14} {value}")?;
+    }
+    for window in &agent.schedule.next {
+        let text = format!("{} to {}", words::both_zones(window.start), window.stop.format("%H:%M UTC"));
+        writeln!(out, "  {:<14} {text}", "")?;
+    }
+    if let Some(attempt) = &agent.last_attempt {
+        let text = format!(
+            "{} → {}, {} ({})",
+            attempt.from,
+            attempt.to,
+            attempt.result,
+            words::distance(attempt.ended_at - now)
+        );
+        writeln!(out, "  {:<14} {text}", "last attempt")?;
+    }
+    writeln!(out, "  gates")?;
+    for gate in &agent.gates {
+        writeln!(out, "    {}", gate_line(gate, paint, now))?;
+    }
+    if !agent.plan.is_empty() {
+        writeln!(out, "  commands")?;
+        for command in &agent.plan {
+            writeln!(out, "    {command}")?;
+        }
+    }
+    Ok(())
+}
+
+fn gate_line(gate: &Gate, paint: Paint, now: DateTime<Utc>) -> String {
+    let (word, style) = match gate.open {
+        Some(true) => ("open", AnsiColor::Green.on_default()),
+        Some(false) => ("closed", AnsiColor::Red.on_default()),
+        None => ("-", Style::new().dimmed()),
+    };
+    let until = gate.until.map(|until| format!(" [until {}]", words::moment(until, now))).unwrap_or_default();
+    let word = paint.apply(style, &format!("{word:<6}"));
+    format!("{:<13} {word} {}{until}", gate.name, gate.value)
+}

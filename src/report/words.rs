@@ -1,0 +1,50 @@
+//! Times as a person reads them.
+
+use chrono::{DateTime, Local, TimeDelta, Utc};
+
+/// An instant in UTC, in the host's zone where that differs, and how far away it is.
+pub fn moment(instant: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    format!("{} ({})", both_zones(instant), distance(instant - now))
+}
+
+/// An instant in UTC and, where it differs, in the host's zone.
+pub fn both_zones(instant: DateTime<Utc>) -> String {
+    let local = instant.with_timezone(&Local);
+    let utc = instant.format("%a %Y-%m-%d %H:%M UTC").to_string();
+    if local.offset().local_minus_utc() == 0 {
+        return utc;
+    }
+    format!("{utc}, {}", local.format("%a %H:%M local time"))
+}
+
+/// "in 3 d 4 h" or "5 min ago".
+pub fn distance(delta: TimeDelta) -> String {
+    let (past, seconds) = (delta < TimeDelta::zero(), delta.num_seconds().abs());
+    let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
+    let length = match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    };
+    if past { format!("{length} ago") } else { format!("in {length}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_read_well() {
+        let table = [
+            (0, "in 0 s"),
+            (59, "in 59 s"),
+            (-300, "5 min ago"),
+            (3660, "in 1 h 1 min"),
+            (3 * 86400 + 4 * 3600, "in 3 d 4 h"),
+        ];
+        for (seconds, expected) in table {
+            assert_eq!(distance(TimeDelta::seconds(seconds)), expected);
+        }
+    }
+}

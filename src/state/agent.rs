@@ -1,0 +1,117 @@
+use super::{Layout, files};
+use crate::version_server::{Kept, VersionAnswer};
+use adapters::version::TargetVersion;
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What is remembered of one agent. Unknown fields are tolerated, since an older version of this
+/// program must be able to read the file after its own roll-back.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct AgentState {
+    /// Number of this format.
+    pub schema: u32,
+    /// The version server's last good `version`.
+    pub version: Option<Kept<VersionAnswer>>,
+    /// The last good `schedule`.
+    pub schedule: ScheduleMemory,
+    /// The cluster's version, as last read.
+    pub cluster: Option<Kept<TargetVersion>>,
+    /// The target that differs from what is installed, and since when.
+    pub pending: Option<Pending>,
+    /// Versions that were found bad on this host.
+    pub quarantine: Vec<Quarantined>,
+    /// Restarts of the unit as last counted, to see a loop between two ticks.
+    pub restarts: Option<u64>,
+    /// The last attempt at a change.
+    pub last_attempt: Option<Attempt>,
+    /// The latest moment whose clock was confirmed by the version server's `Date`. UTC.
+    pub confirmed_clock: Option<DateTime<Utc>>,
+}
+
+/// What is remembered of the schedule.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct ScheduleMemory {
+    /// The last good document. Its presence means: this server had a schedule.
+    pub kept: Option<Kept<String>>,
+    /// When the server was last asked successfully, whatever it said. UTC.
+    pub asked_at: Option<DateTime<Utc>>,
+    /// Since when no schedule counts any more, or can be read. UTC.
+    pub missing_since: Option<DateTime<Utc>>,
+}
+
+/// A change that is due.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Pending {
+    /// The target.
+    pub target: TargetVersion,
+    /// When it was first seen to differ. UTC.
+    pub since: DateTime<Utc>,
+}
+
+/// A version that was found bad.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Quarantined {
+    /// The version.
+    pub version: TargetVersion,
+    /// Since when. UTC.
+    pub since: DateTime<Utc>,
+    /// What was seen.
+    pub cause: String,
+}
+
+/// One attempt at a change.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Attempt {
+    /// Native version before.
+    pub from: String,
+    /// Native version that was to be installed.
+    pub to: String,
+    /// What opened the timing gate, and what came of it: a reason string.
+    pub trigger: String,
+    /// `updated`, or the reason of the failure.
+    pub result: String,
+    /// Start. UTC.
+    pub started_at: DateTime<Utc>,
+    /// End. UTC.
+    pub ended_at: DateTime<Utc>,
+}
+
+/// Number of the format that this version writes.
+const SCHEMA: u32 = 1;
+
+impl AgentState {
+    /// Reads the state; a missing file is the state of a fresh host. A file that cannot be read as
+    /// state is an error: acting on a guess would forget holds and quarantine.
+    pub fn load(layout: &Layout, agent: &str) -> Result<Self> {
+        let path = layout.agent_state(agent);
+        match files::read_if_there(&path)? {
+            None => Ok(Self { schema: SCHEMA, ..Self::default() }),
+            Some(text) => serde_json::from_str(&text).with_context(|| {
+                format!("the state file {} is damaged; move it away to start afresh", path.display())
+            }),
+        }
+    }
+
+    /// Whether something changed since `earlier` that is worth a write. A server that repeats itself
+    /// is not, so that idle ticks write nothing.
+    pub fn differs(&self, earlier: &Self) -> bool {
+        let mut compared = self.clone();
+        if let (Some(new), Some(old)) = (&mut compared.version, &earlier.version) {
+            new.fetched_at = old.fetched_at;
+        }
+        compared != *earlier
+    }
+
+    /// Writes the state, whole or not at all.
+    pub fn store(&self, layout: &Layout, agent: &str) -> Result<()> {
+        let path = layout.agent_state(agent);
+        files::create_folder(&layout.state(), 0o755)?;
+        files::create_folder(&layout.state().join("agents"), 0o700)?;
+        let text = serde_json::to_string_pretty(&Self { schema: SCHEMA, ..self.clone() })
+            .context("render the state")?;
+        files::replace(&path, text.as_bytes(), 0o600)
+    }
+}

@@ -1,0 +1,51 @@
+use super::{Layout, files};
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+/// One line of the record.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event<'a> {
+    /// Always `agent-updater/v1`.
+    pub schema: &'a str,
+    /// Unique on this host: the start of the attempt and the agent.
+    pub id: String,
+    /// When it ended. UTC.
+    pub time: DateTime<Utc>,
+    /// Name of the host.
+    pub host: &'a str,
+    /// The agent.
+    pub agent: &'a str,
+    /// What opened the timing gate.
+    pub trigger: String,
+    /// What came of it: a reason string.
+    pub reason: String,
+    /// Native version before.
+    pub from: &'a str,
+    /// Native version that was to be installed.
+    pub to: &'a str,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// The effective user who ran it.
+    pub uid: u32,
+    /// Version of this program.
+    pub updater_version: &'a str,
+}
+
+/// Appends one event; the line is durable when this returns.
+pub fn append(layout: &Layout, event: &Event<'_>) -> Result<()> {
+    files::create_folder(&layout.state(), 0o755)?;
+    let path = layout.history();
+    let mut line = serde_json::to_string(event).context("render an event")?;
+    line.push('\n');
+    let written = (|| -> std::io::Result<()> {
+        // One write of one whole line, so that a cut leaves at most a torn last line.
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(&path)?;
+        file.write_all(line.as_bytes())?;
+        file.sync_all()
+    })();
+    written.with_context(|| format!("write {}", path.display()))
+}

@@ -1,0 +1,67 @@
+//! What is remembered from tick to tick, and where.
+
+/// What is remembered of one agent.
+pub mod agent;
+/// Files that are either the old or the new content, whatever cuts the writing off.
+pub mod files;
+/// The append-only record.
+pub mod history;
+/// One instance at a time.
+pub mod lock;
+
+use std::path::{Path, PathBuf};
+
+/// The program's folders, below a root that is `/` but in tests and images.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Layout {
+    /// The root of the host.
+    pub root: PathBuf,
+}
+
+impl Layout {
+    /// The folders below `root`.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// A path of the host, below the root.
+    pub fn host(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// What outlives a reboot: `/var/lib/agent-updater`.
+    pub fn state(&self) -> PathBuf {
+        self.host("/var/lib/agent-updater")
+    }
+
+    /// What can be fetched again: `/var/cache/agent-updater`.
+    pub fn cache(&self) -> PathBuf {
+        self.host("/var/cache/agent-updater")
+    }
+
+    /// What a reboot clears: `/run/agent-updater`.
+    pub fn run_time(&self) -> PathBuf {
+        self.host("/run/agent-updater")
+    }
+
+    /// The state of one agent.
+    pub fn agent_state(&self, agent: &str) -> PathBuf {
+        self.state().join("agents").join(format!("{agent}.json"))
+    }
+
+    /// The last tick's findings, for everybody to read.
+    pub fn status(&self) -> PathBuf {
+        self.run_time().join("status.json")
+    }
+
+    /// The lock of a run.
+    pub fn lock(&self) -> PathBuf {
+        self.run_time().join("lock")
+    }
+
+    /// The append-only record.
+    pub fn history(&self) -> PathBuf {
+        self.state().join("history.jsonl")
+    }
+}

@@ -1,0 +1,338 @@
+//! One tick over one agent: gather, decide, and do what the decision says.
+
+use crate::apply::{Applied, apply, runs_installed_file};
+use crate::config::{self, Policy, RepositorySource};
+use crate::decision::{Decision, Reason, Verdict, authorize, decide};
+use crate::gather::{self, Gathered, Sources};
+use crate::health::probe::Probes;
+use crate::host::{self, NoManager};
+use crate::outcome::{self, State};
+use crate::report::{AgentReport, build};
+use crate::repository::{Prepared, Request, Source, prepare};
+use crate::state::agent::{AgentState, Attempt};
+use crate::state::{Layout, history};
+use crate::version_server::Client;
+use adapters::{Installed, RepositoryEntry, Runner};
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use tokio::time::Instant;
+
+/// What a tick is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// Act on the decision.
+    Act,
+    /// Look at every gate, the repository's too, and change nothing.
+    DryRun,
+    /// Look at every gate on cheap facts; change nothing and ask no repository.
+    Look,
+}
+
+/// What all agents of a tick share.
+#[derive(Debug)]
+pub struct Context<'a, R> {
+    /// The host's folders.
+    pub layout: &'a Layout,
+    /// Runs commands.
+    pub runner: &'a R,
+    /// The one reading of the clock. UTC.
+    pub now: DateTime<Utc>,
+    /// When that reading was taken, to tell how long something took.
+    pub started: Instant,
+    /// What the tick is for.
+    pub mode: Mode,
+    /// `run --now`.
+    pub forced: bool,
+    /// Whether this is the superuser.
+    pub is_root: bool,
+    /// Name of the host.
+    pub host: String,
+}
+
+impl<R> Context<'_, R> {
+    /// The present moment as the one reading of the clock has it, moved on by the time since.
+    fn later(&self) -> DateTime<Utc> {
+        self.now + TimeDelta::from_std(self.started.elapsed()).unwrap_or_default()
+    }
+}
+
+/// Serves one agent. A fault of this program becomes its report, so that the next agent has its turn.
+pub async fn serve<R: Runner>(context: &Context<'_, R>, name: &str, policy: &Policy) -> AgentReport {
+    let server = &policy.version_server.url;
+    match tick(context, name, policy).await {
+        Ok(report) => report,
+        Err(error) => {
+            build::without_facts(name, server, Reason::InternalError, format!("{error:#}"), None)
+        }
+    }
+}
+
+async fn tick<R: Runner>(context: &Context<'_, R>, name: &str, policy: &Policy) -> Result<AgentReport> {
+    let (layout, now, server) = (context.layout, context.now, policy.version_server.url.as_str());
+    let (manager, platform) = match host::package_manager(layout, policy.package_manager) {
+        Ok(found) => found,
+        Err(NoManager::Unsupported(why)) => {
+            return Ok(build::without_facts(name, server, Reason::UnsupportedPlatform, why, None));
+        }
+        Err(NoManager::Ambiguous(why)) => {
+            let hint = format!("set `package_manager` of agent {name} in the configuration");
+            return Ok(build::without_facts(name, server, Reason::ConfigurationInvalid, why, Some(hint)));
+        }
+    };
+    let (stored, unreadable) = load_state(context, name)?;
+    let client = Client::new(&policy.version_server).map_err(|error| error.to_string());
+    let sources = Sources {
+        policy,
+        layout,
+        manager: manager.as_ref(),
+        runner: context.runner,
+        client: client.as_ref().map_err(Clone::clone),
+        now,
+    };
+    let mut gathered = gather::first(&sources, platform, stored.clone(), context.forced).await;
+    gathered.warnings.extend(unreadable);
+    let mut decision = decide(&gathered.facts, now);
+    if matches!(decision.verdict, Verdict::Undecided(_)) || context.mode != Mode::Act {
+        gather::second(&sources, &mut gathered).await;
+        decision = decide(&gathered.facts, now);
+    } else {
+        gather::refresh_schedule(&sources, &mut gathered).await;
+    }
+    let mut report = build::of_decision(name, server, &gathered.facts, &decision, &gathered.state, now);
+    report.warnings.append(&mut gathered.warnings);
+    if context.mode != Mode::Act {
+        running(&sources, &gathered, &mut report).await;
+    }
+    match context.mode {
+        Mode::Look => {}
+        Mode::DryRun => dry_run(context, &sources, &gathered, &decision, &mut report).await?,
+        Mode::Act => act(context, name, &sources, &mut gathered, &decision, &mut report).await?,
+    }
+    if context.mode == Mode::Act && gathered.state.differs(&stored) {
+        gathered.state.store(layout, name)?;
+    }
+    Ok(report)
+}
+
+/// The kept state. Only root can read it; an ordinary user's dry run goes without, and says so.
+fn load_state<R>(context: &Context<'_, R>, name: &str) -> Result<(AgentState, Option<String>)> {
+    match AgentState::load(context.layout, name) {
+        Err(error) if context.mode != Mode::Act && !context.is_root => {
+            let text = format!("only root can read what earlier ticks remembered ({error:#})");
+            Ok((AgentState::default(), Some(text)))
+        }
+        loaded => Ok((loaded?, None)),
+    }
+}
+
+/// Which version the main process runs, where that can be told from the package's own files.
+async fn running<R: Runner>(sources: &Sources<'_, R>, gathered: &Gathered, report: &mut AgentReport) {
+    let Some(pid) = gathered.examination.as_ref().and_then(|examination| examination.main_pid) else { return };
+    let package = &sources.policy.package;
+    let Ok(output) = sources.runner.run(&sources.manager.list_files(package)).await else { return };
+    let Ok(files) = sources.manager.read_files(package, &output) else { return };
+    if runs_installed_file(Some(pid), &files) {
+        report.running.version.clone_from(&report.installed.version);
+    }
+}
+
+/// What the repository says, asked in a folder that is thrown away afterwards.
+async fn dry_run<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+    decision: &Decision,
+    report: &mut AgentReport,
+) -> Result<()> {
+    let scratch = tempfile::Builder::new()
+        .prefix("agent-updater-")
+        // The package manager drops to a user of its own for the download.
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir()
+        .context("create a folder for the dry run")?;
+    let Some(prepared) = prepared(context, sources, gathered, scratch.path()).await? else { return Ok(()) };
+    let proceeds = matches!(decision.verdict, Verdict::Proceed(_));
+    report.warnings.extend(prepared.warnings.iter().cloned());
+    report.target.package_version =
+        prepared.facts.change.as_ref().map(|change| change.to.as_str().to_owned());
+    report.plan = plan(context, sources, &prepared);
+    let gates = authorize(&prepared.facts);
+    if proceeds {
+        build::authorized(report, gates, &report.name.clone());
+    } else {
+        report.gates.extend(gates);
+    }
+    report.changed = report.state == State::WouldUpdate;
+    Ok(())
+}
+
+/// The commands as they would run for real, with the folders of a real run.
+fn plan<R: Runner>(context: &Context<'_, R>, sources: &Sources<'_, R>, prepared: &Prepared) -> Vec<String> {
+    let (Some(entry), Some(view), Some(change)) =
+        (&prepared.entry, &prepared.view, &prepared.facts.change)
+    else {
+        return Vec::new();
+    };
+    let folder = view.folder.file_name().map(|name| views(context.layout).join(name)).unwrap_or_default();
+    let view = sources.manager.private_view(entry, &sources.policy.package, &folder);
+    let manager = sources.manager;
+    [manager.refresh(&view), manager.simulate(&view, change), manager.install(&view, change)]
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// Where the private views are kept.
+fn views(layout: &Layout) -> std::path::PathBuf {
+    layout.cache().join("views")
+}
+
+async fn prepared<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+    folder: &Path,
+) -> Result<Option<Prepared>> {
+    use crate::decision::Target;
+    let (Some(Installed::Present(installed)), Some(Target::Version(target))) =
+        (gathered.facts.installed.value(), gathered.facts.target.value())
+    else {
+        return Ok(None);
+    };
+    if installed.version.target().as_ref() == Some(target) {
+        return Ok(None);
+    }
+    let source = source(&sources.policy.repository.source);
+    let request = Request {
+        manager: sources.manager,
+        package: &sources.policy.package,
+        installed,
+        target,
+        source: &source,
+        folder,
+        layout: context.layout,
+        is_root: context.is_root,
+    };
+    prepare(&request, context.runner, context.now).await.map(Some)
+}
+
+/// The configuration's word for a repository, as the adapters speak of it.
+fn source(configured: &RepositorySource) -> Source {
+    match configured {
+        RepositorySource::Host => Source::Host,
+        RepositorySource::Entry(id) => Source::Entry(id.clone()),
+        RepositorySource::Own(own) => Source::Own(Box::new(RepositoryEntry {
+            id: "configured".to_owned(),
+            name: "configured".to_owned(),
+            urls: vec![own.url.to_string()],
+            suite: own.suite.clone().unwrap_or_default(),
+            components: own.components.clone(),
+            key_files: vec![own.key_file.clone()],
+            signed_metadata: true,
+            defined_at: (Path::new(config::FOLDER).join("config.toml"), 1),
+            ..RepositoryEntry::default()
+        })),
+    }
+}
+
+/// Does what the decision says.
+async fn act<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    decision: &Decision,
+    report: &mut AgentReport,
+) -> Result<()> {
+    let Verdict::Proceed(timing) = decision.verdict else { return Ok(()) };
+    let folder = views(context.layout);
+    let Some(prepared) = prepared(context, sources, gathered, &folder).await? else { return Ok(()) };
+    report.warnings.extend(prepared.warnings.iter().cloned());
+    build::authorized(report, authorize(&prepared.facts), name);
+    let (Some(change), Some(view), 0, State::WouldUpdate) =
+        (&prepared.facts.change, &prepared.view, report.exit_code, report.state)
+    else {
+        return Ok(());
+    };
+    report.target.package_version = Some(change.to.as_str().to_owned());
+    report.plan = vec![sources.manager.install(view, change).to_string()];
+    let started_at = context.later();
+    tracing::info!(
+        agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),
+        "updating"
+    );
+    let probes = Probes {
+        unit: gathered.unit.clone(),
+        http: sources.policy.health.http.clone(),
+        command: sources.policy.health.command.clone(),
+        timeout: sources.policy.health.timeout,
+        confirm: sources.policy.health.confirm,
+    };
+    let before = gathered.facts.health.value();
+    let applied = apply(sources.manager, view, change, &probes, before, context.runner).await;
+    let attempt = Attempt {
+        from: change.from.as_str().to_owned(),
+        to: change.to.as_str().to_owned(),
+        trigger: timing.reason().as_str(),
+        result: applied.reason.as_str(),
+        started_at,
+        ended_at: context.later(),
+    };
+    record(context, name, &attempt)?;
+    take_over(report, &applied, timing.reason());
+    if outcome::exit_code(applied.reason) == 0 {
+        gathered.state.pending = None;
+    }
+    gathered.state.restarts = applied.examination.and_then(|examination| examination.restarts);
+    report.last_attempt = Some(attempt.clone());
+    gathered.state.last_attempt = Some(attempt);
+    Ok(())
+}
+
+fn record<R>(context: &Context<'_, R>, name: &str, attempt: &Attempt) -> Result<()> {
+    let event = history::Event {
+        schema: crate::report::document::SCHEMA,
+        id: format!("{}-{name}", attempt.started_at.format("%Y%m%dT%H%M%S%.3fZ")),
+        time: attempt.ended_at,
+        host: &context.host,
+        agent: name,
+        trigger: attempt.trigger.clone(),
+        reason: attempt.result.clone(),
+        from: &attempt.from,
+        to: &attempt.to,
+        seconds: (attempt.ended_at - attempt.started_at).as_seconds_f64(),
+        uid: rustix::process::getuid().as_raw(),
+        updater_version: env!("CARGO_PKG_VERSION"),
+    };
+    history::append(context.layout, &event)
+}
+
+/// The report after a change.
+fn take_over(report: &mut AgentReport, applied: &Applied, trigger: Reason) {
+    report.reason = applied.reason;
+    report.state = match applied.reason {
+        Reason::Updated => State::Updated,
+        Reason::RestartPending => State::RestartPending,
+        _ => State::Failed,
+    };
+    report.exit_code = outcome::exit_code(applied.reason);
+    report.message = match applied.reason {
+        Reason::Updated => format!("{} ({})", applied.message, trigger.as_str().replace('_', " ")),
+        _ => applied.message.clone(),
+    };
+    report.hint.clone_from(&applied.hint);
+    report.warnings.extend(applied.warnings.iter().cloned());
+    let before = report.installed.clone();
+    report.installed = build::installed(applied.installed.as_ref());
+    report.changed = report.installed != before;
+    if let Some(examination) = &applied.examination {
+        report.health = build::health(Some(&examination.health));
+        if applied.reason == Reason::Updated && examination.main_pid.is_some() {
+            report.running.version.clone_from(&report.installed.version);
+        }
+    }
+}
+
