@@ -32,8 +32,8 @@ pub(super) fn private_view(entry: &RepositoryEntry, folder: &Path) -> PrivateVie
         folder: folder.to_owned(),
         repository: entry.id.clone(),
         files,
-        // apt makes `lists` itself, owned by its download user, but not the cache.
-        folders: vec![at("cache"), at("cache/archives")],
+        // apt makes such folders itself only below its own; it gives them to its download user.
+        folders: vec![at("lists"), at("lists/partial"), at("cache"), at("cache/archives"), at("cache/archives/partial")],
     }
 }
 
