@@ -93,12 +93,7 @@ mod tests {
     use adapters::Exit;
 
     fn read(stdout: &str) -> UnitSample {
-        let output = CommandOutput {
-            exit: Exit::Code(0),
-            stdout: stdout.to_owned(),
-            stderr: String::new(),
-            duration: Duration::ZERO,
-        };
+        let output = CommandOutput::new(Exit::Code(0), stdout, "");
         UnitSample::read("demo.service", &output)
     }
 
