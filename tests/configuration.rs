@@ -120,7 +120,9 @@ fn the_examples_of_keys_without_a_default_are_accepted() {
         let configuration = load_text(&format!("{MINIMAL}{line}\n"));
         let problems = configuration.all_problems();
         // A key may need others beside it, but nothing is wrong with itself.
-        let own = problems.iter().find(|problem| problem.reason != "is missing");
+        let own = problems
+            .iter()
+            .find(|problem| problem.reason != "is missing");
         assert!(own.is_none(), "{line}: {own:?}");
     }
 }

@@ -11,7 +11,6 @@ mod policy;
 mod problem;
 mod section;
 mod show;
-mod siblings;
 mod timing;
 mod tree;
 mod validate;

@@ -4,9 +4,9 @@
 use super::policy::ScheduleSource;
 use super::problem::Refusal;
 use super::section::{Section, Unset};
-use super::siblings::{Freeze, ScheduleDocument};
 use super::tree::{Node, Value};
 use super::values::{Read, kind, list, path, text};
+use crate::schedule::{Freeze, ScheduleDocument};
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde_json::json;
 

@@ -6,12 +6,16 @@ use super::policy::{
 };
 use super::problem::Refusal;
 use super::section::{Section, Unset};
-use super::siblings::{HttpTarget, ManagerKind, PackageName, Proxy, ServerOptions, TargetVersion};
 use super::timing;
 use super::tree::{Node, Value};
 use super::values::{
     Reach, command, duration, fingerprint, flag, list, number, path, plain, text, unit, url, word,
 };
+use crate::health::http::HttpTarget;
+use crate::version_server::{Proxy, ServerOptions};
+use adapters::ManagerKind;
+use adapters::version::{PackageName, TargetVersion};
+use reqwest::Url;
 use std::time::Duration;
 
 const fn seconds(count: u64) -> Duration {
@@ -339,7 +343,7 @@ fn health(agent: &mut Section<'_>) -> Option<HealthPolicy> {
     })
 }
 
-fn compatibility(agent: &mut Section<'_>) -> Option<url::Url> {
+fn compatibility(agent: &mut Section<'_>) -> Option<Url> {
     let is_set = agent.has("compatibility");
     let mut table = agent.section("compatibility", &[]);
     let unset = if is_set {

@@ -2,10 +2,11 @@
 
 use super::problem::{Refusal, nearest};
 use super::tree::{Node, Value};
+use crate::version_server::url_host::is_loopback;
+use reqwest::Url;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
-use url::{Host, Url};
 
 pub(super) type Read<T> = Result<T, Refusal>;
 
@@ -241,16 +242,6 @@ pub(super) fn url(reach: Reach) -> impl Fn(&Node) -> Read<Url> {
             (Reach::Signed, _) => refuse("https, http or file"),
             (Reach::Proxy, _) => refuse("http or https"),
         }
-    }
-}
-
-/// `localhost`, 127.0.0.0/8 and ::1.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 
