@@ -48,6 +48,7 @@ fn outcome(case: &Path) -> String {
             .iter()
             .map(|problem| format!("\n{problem}")),
     );
+    let is_whole = case.to_string_lossy().contains("whole");
     if configuration.standing() == Standing::Invalid {
         lines.push(String::new());
         for (name, policy) in &configuration.agents {
@@ -56,10 +57,12 @@ fn outcome(case: &Path) -> String {
                 if policy.is_ok() { "served" } else { "refused" }
             ));
         }
+        if is_whole {
+            lines.extend([String::new(), show(&configuration)]);
+        }
     } else {
         lines.push(String::new());
         let shown = show(&configuration);
-        let is_whole = case.to_string_lossy().contains("whole");
         let is_wanted = |line: &&str| is_whole || !line.contains("  # default");
         lines.extend(shown.lines().filter(is_wanted).map(str::to_owned));
         assert_eq!(
@@ -72,10 +75,10 @@ fn outcome(case: &Path) -> String {
 }
 
 fn load_text(text: &str) -> Configuration {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempfile::tempdir().expect("a scratch folder");
     let folder = root.path().join("etc/agent-updater");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("config.toml"), text).unwrap();
+    fs::create_dir_all(&folder).expect("its folders");
+    fs::write(folder.join("config.toml"), text).expect("its file");
     load(root.path(), Path::new(FOLDER))
 }
 

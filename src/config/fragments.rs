@@ -31,7 +31,7 @@ pub enum Fate {
     Masked(PathBuf),
     /// It holds nothing, or is a link to /dev/null: it only masks.
     Empty,
-    /// Its name is not that of a drop-in.
+    /// Its name is not that of a drop-in: hidden, or not ending in `.toml`.
     Ignored,
     /// It could not be read; the reason is among the problems.
     Unreadable,
@@ -146,9 +146,9 @@ fn read(path: &Path) -> Result<String, String> {
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
+        let readable = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..readable]
+            .split(|byte| *byte == b'\n')
             .count();
         format!("is not UTF-8 text (line {line})")
     })

@@ -2,8 +2,6 @@
 
 use super::problem::{Refusal, nearest};
 use super::tree::{Node, Value};
-use crate::version_server::url_host::is_loopback;
-use reqwest::Url;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,19 +67,15 @@ pub(super) fn number(range: RangeInclusive<u32>) -> impl Fn(&Node) -> Read<u32> 
 pub(super) fn word<'t, T: Copy>(words: &'t [(&'t str, T)]) -> impl Fn(&Node) -> Read<T> + 't {
     move |node| {
         let written = text(node)?;
-        // A second word may stand for the same; then only the first is told.
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        match words.iter().find(|(word, _)| *word == written) {
-            Some((_, meaning)) => Ok(*meaning),
-            None => {
-                let refusal =
-                    Refusal::new(format!("is \"{written}\", not one of {}", known.join(", ")));
-                Err(match nearest(written, known) {
-                    Some(meant) => refusal.hint(format!("did you mean \"{meant}\"?")),
-                    None => refusal,
-                })
-            }
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == written) {
+            return Ok(*meaning);
         }
+        let reason = format!("is \"{written}\", not one of {}", known.join(", "));
+        Err(match nearest(written, known) {
+            Some(meant) => Refusal::new(reason).hint(format!("did you mean \"{meant}\"?")),
+            None => Refusal::new(reason),
+        })
     }
 }
 
@@ -175,73 +169,6 @@ pub(super) fn list<T>(element: impl Fn(&Node) -> Read<T>) -> impl Fn(&Node) -> R
                 element(node).map_err(|refusal| refusal.within(&format!("[{index}]"), &node.place))
             })
             .collect()
-    }
-}
-
-/// Which addresses a key accepts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Reach {
-    /// https, http to this host, file: what decides on a change must not be forged on the way.
-    Trusted,
-    /// https, http, file: what comes from there is signed.
-    Signed,
-    /// http or https of a proxy.
-    Proxy,
-    /// http to this host only.
-    Loopback,
-}
-
-/// An address without credentials.
-pub(super) fn url(reach: Reach) -> impl Fn(&Node) -> Read<Url> {
-    move |node| {
-        let written = text(node)?;
-        // The text itself is not repeated before it is known to hold no password.
-        let url = Url::parse(written).map_err(|error| {
-            Refusal::new(format!("is not a URL: {error}"))
-                .hint("write it whole, such as https://example.com/path")
-        })?;
-        if !url.username().is_empty() || url.password().is_some() {
-            let hint = match reach {
-                Reach::Loopback => "use a `command` probe that reads them from a file",
-                Reach::Signed => "use the host's repository entry with them (`repository.entry`)",
-                _ => "put them into a file only root can read, and name it in `credentials_file`",
-            };
-            return Err(Refusal::new("holds credentials, which would end up in logs").hint(hint));
-        }
-        if url.fragment().is_some() || (url.query().is_some() && reach != Reach::Loopback) {
-            return Err(Refusal::new(
-                "has a `?` or `#`, which is no part of a base address",
-            ));
-        }
-        let refuse = |allowed: &str| {
-            Err(Refusal::new(format!(
-                "is an address with {}, not {allowed}",
-                url.scheme()
-            )))
-        };
-        let is_here = is_loopback(&url);
-        let has_host = url.host_str().is_some_and(|host| !host.is_empty());
-        match (reach, url.scheme()) {
-            (Reach::Trusted | Reach::Signed, "https") | (Reach::Signed | Reach::Proxy, "http") => {
-                Ok(url)
-            }
-            (Reach::Proxy, "https") => Ok(url),
-            (Reach::Trusted | Reach::Loopback, "http") if is_here => Ok(url),
-            (Reach::Trusted | Reach::Signed, "file") if !has_host => Ok(url),
-            (Reach::Trusted | Reach::Signed, "file") => {
-                Err(Refusal::new("names a host in a file URL")
-                    .hint("write file:///path, with three slashes"))
-            }
-            (Reach::Trusted, "http") => Err(Refusal::new(
-                "is http to another host, where anybody on the way could choose the answer",
-            )
-            .hint("use https; http is for this host only")),
-            (Reach::Loopback, _) => Err(Refusal::new("is not http to this host")
-                .hint("write http://127.0.0.1:PORT/path or unix:/path/of/socket:/uri")),
-            (Reach::Trusted, _) => refuse("https, http to this host, or file"),
-            (Reach::Signed, _) => refuse("https, http or file"),
-            (Reach::Proxy, _) => refuse("http or https"),
-        }
     }
 }
 
