@@ -4,7 +4,9 @@
 //! `AGENT_UPDATER_ACCEPT=1 cargo test --test configuration` writes the `expected` files anew;
 //! read the difference before it is committed.
 
-use agent_updater::config::{Configuration, EXAMPLE, FOLDER, Policy, Standing, load, show};
+use agent_updater::config::{
+    Configuration, EXAMPLE, FOLDER, Policy, Standing, load, load_file, show,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -181,4 +183,18 @@ fn no_problem_repeats_a_password() {
         let told = format!("{:?}{}", configuration.all_problems(), show(&configuration));
         assert!(!told.contains("hunter2"), "{told}");
     }
+}
+
+#[test]
+fn one_file_can_be_checked_by_itself() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cases/configuration/26-duplicate-key-stops-one-agent");
+    let file = case.join("etc/agent-updater/config.toml");
+    let problems = load_file(Path::new("/"), &file);
+    let problems = problems.all_problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(*problems[0].place.file, *file);
+
+    let absent = load_file(Path::new("/"), &case.join("absent.toml"));
+    assert_eq!(absent.standing(), Standing::Invalid);
 }

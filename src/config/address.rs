@@ -71,3 +71,39 @@ pub(super) fn url(reach: Reach) -> impl Fn(&Node) -> Read<Url> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::problem::Place;
+    use std::path::Path;
+
+    #[test]
+    fn what_reaches_where() {
+        let all = [Reach::Trusted, Reach::Signed, Reach::Proxy, Reach::Loopback];
+        for (written, accepted) in [
+            (
+                "https://host.example/a",
+                vec![Reach::Trusted, Reach::Signed, Reach::Proxy],
+            ),
+            ("http://host.example/a", vec![Reach::Signed, Reach::Proxy]),
+            ("http://127.9.9.9:1/a", all.to_vec()),
+            ("http://localhost/a", all.to_vec()),
+            ("file:///srv/a", vec![Reach::Trusted, Reach::Signed]),
+            ("http://127.0.0.1/?a", vec![Reach::Loopback]),
+            ("file://host.example/a", vec![]),
+            ("ftp://host.example/", vec![]),
+            ("https://user@host.example/", vec![]),
+            ("host.example", vec![]),
+        ] {
+            let value = written.into();
+            let place = Place::file(Path::new("/f"));
+            let node = Node { place, value };
+            let found: Vec<Reach> = all
+                .into_iter()
+                .filter(|reach| url(*reach)(&node).is_ok())
+                .collect();
+            assert_eq!(found, accepted, "{written}");
+        }
+    }
+}

@@ -70,7 +70,7 @@ pub(super) fn find(root: &Path, folder: &Path) -> (Vec<Fragment>, Vec<Problem>) 
 
     let mut fragments: Vec<Fragment> = found
         .into_iter()
-        .map(|path| fragment(root, path, &mut problems))
+        .map(|path| fragment(&below(root, &path), path, &mut problems))
         .collect();
     for (name, mut paths) in drop_ins {
         let Some(strongest) = paths.pop() else {
@@ -90,9 +90,16 @@ pub(super) fn find(root: &Path, folder: &Path) -> (Vec<Fragment>, Vec<Problem>) 
                 fate: Fate::Masked(strongest.clone()),
             });
         }
-        fragments.push(fragment(root, strongest, &mut problems));
+        fragments.push(fragment(&below(root, &strongest), strongest, &mut problems));
     }
     (fragments, problems)
+}
+
+/// Reads one file, wherever it is, as if there were no other.
+pub(super) fn alone(path: &Path) -> (Vec<Fragment>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let fragment = fragment(path, path.to_owned(), &mut problems);
+    (vec![fragment], problems)
 }
 
 /// Puts the root prefix before an absolute path.
@@ -115,8 +122,9 @@ fn is_drop_in(name: &Path) -> bool {
             .is_some_and(|extension| extension == "toml")
 }
 
-fn fragment(root: &Path, path: PathBuf, problems: &mut Vec<Problem>) -> Fragment {
-    let fate = match read(&below(root, &path)) {
+/// Reads `real`, which the host names `path`.
+fn fragment(real: &Path, path: PathBuf, problems: &mut Vec<Problem>) -> Fragment {
+    let fate = match read(real) {
         Ok(text) if text.is_empty() => Fate::Empty,
         Ok(text) => Fate::Read(text),
         Err(reason) => {

@@ -1,6 +1,6 @@
 //! The configuration: which agents there are, and what is wanted of each.
 //!
-//! Three stages, one file each: [`fragments`] finds the files, `merge` joins them leaf by leaf,
+//! Three stages, one file each: `fragments` finds the files, `merge` joins them leaf by leaf,
 //! `validate` makes one [`Policy`] of each agent. A mistake stops only the agent it belongs to;
 //! one in `[defaults]`, or a file that cannot be read, stops all of them, since it could hide a
 //! freeze. All mistakes are told at once. `example.toml` lists every key.
@@ -113,6 +113,15 @@ pub fn load(root: &Path, folder: &Path) -> Configuration {
     configuration(root, files, merged, problems)
 }
 
+/// Loads one file as if it were the whole configuration, for `config check FILE`: an agent that
+/// it names must be complete in it.
+pub fn load_file(root: &Path, file: &Path) -> Configuration {
+    let (files, mut problems) = fragments::alone(file);
+    let mut merged = merge::merge(&files);
+    problems.append(&mut merged.problems);
+    configuration(root, files, merged, problems)
+}
+
 fn configuration(
     root: &Path,
     files: Vec<Fragment>,
@@ -163,7 +172,7 @@ fn configuration(
         );
         let policy = validate::policy(walk.root(place, table));
         walk.finish();
-        // What [`defaults`] has wrong was told there, under its own name.
+        // What `[defaults]` has wrong was told there, under its own name.
         walk.problems.retain(|problem| {
             !problems
                 .iter()

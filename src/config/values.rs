@@ -239,3 +239,71 @@ pub(super) fn plain(node: &Node) -> Read<String> {
             .hint("letters, digits and . _ / + ~ - only"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::problem::Place;
+    use std::path::Path;
+
+    fn node(value: impl Into<Value>) -> Node {
+        Node {
+            place: Place::file(Path::new("/f")),
+            value: value.into(),
+        }
+    }
+
+    #[test]
+    fn units() {
+        for (written, meant) in [
+            ("teleport", "teleport.service"),
+            ("teleport.service", "teleport.service"),
+            ("teleport@main", "teleport@main.service"),
+            ("a.b", "a.b.service"),
+            ("dbus-org.x\\x2d", "dbus-org.x\\x2d.service"),
+        ] {
+            assert_eq!(unit(&node(written)).unwrap(), meant);
+        }
+        for written in ["", "-x", "a b", "a/b", "x.timer", "x@", "x@.service", "x\n"] {
+            assert!(unit(&node(written)).is_err(), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn fingerprints() {
+        let digits = "0c5e8ba5658e320d1b031179c87ed53a6282c411";
+        let spaced = "0C5E 8BA5 658E 320D 1B03  1179 C87E D53A 6282 C411";
+        for written in [digits, spaced] {
+            assert_eq!(fingerprint(&node(written)).unwrap(), digits.to_uppercase());
+        }
+        let too_long = format!("{digits}0");
+        for written in ["6282C411", &too_long, &digits.replace('0', "g")] {
+            assert!(fingerprint(&node(written)).is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn durations_end_at_their_range() {
+        let read = duration(Duration::from_secs(1)..=Duration::from_secs(60));
+        for (written, seconds) in [("1s", 1), ("1min", 60), ("0min 30s", 30), ("60 sec", 60)] {
+            assert_eq!(
+                read(&node(written)).unwrap().as_secs(),
+                seconds,
+                "{written}"
+            );
+        }
+        for written in ["0s", "999ms", "61s", "-1s", "1", "s", "1M"] {
+            assert!(read(&node(written)).is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn paths() {
+        for written in ["/a", "/a/b.c"] {
+            assert_eq!(path(&node(written)).unwrap(), Path::new(written));
+        }
+        for written in ["", "a", "./a", "/a/../b", "/a/", "~/a", "/a\0"] {
+            assert!(path(&node(written)).is_err(), "{written:?}");
+        }
+    }
+}
