@@ -32,8 +32,16 @@ pub(super) fn private_view(entry: &RepositoryEntry, folder: &Path) -> PrivateVie
         folder: folder.to_owned(),
         repository: entry.id.clone(),
         files,
-        // apt makes `lists` itself, owned by its download user, but not the cache.
-        folders: vec![at("cache"), at("cache/archives")],
+        // apt makes folders only below its own, but gives `partial` to its download user itself.
+        folders: [
+            "lists",
+            "lists/partial",
+            "cache",
+            "cache/archives",
+            "cache/archives/partial",
+        ]
+        .map(at)
+        .to_vec(),
     }
 }
 
