@@ -27,6 +27,48 @@ pub struct CommandSpec {
     pub needs_root: bool,
 }
 
+impl CommandSpec {
+    /// A query: it changes nothing, may be killed, and any user may ask it.
+    pub fn query<I>(
+        program: &str,
+        arguments: I,
+        purpose: impl Into<String>,
+        deadline: Duration,
+    ) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        Self {
+            program: program.to_owned(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            purpose: purpose.into(),
+            deadline,
+            interruption: Interruption::Allowed,
+            needs_root: false,
+        }
+    }
+
+    /// The same, for the superuser only.
+    #[must_use]
+    pub fn as_root(self) -> Self {
+        Self {
+            needs_root: true,
+            ..self
+        }
+    }
+
+    /// The same as a transaction of the superuser, which is never killed.
+    #[must_use]
+    pub fn as_transaction(self) -> Self {
+        Self {
+            interruption: Interruption::Forbidden,
+            needs_root: true,
+            ..self
+        }
+    }
+}
+
 impl fmt::Display for CommandSpec {
     /// The command line, quoted for a shell so that an operator can copy it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,20 +100,43 @@ pub enum Exit {
     DeadlineExceeded,
 }
 
+impl fmt::Display for Exit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(formatter, "exit code {code}"),
+            Self::Signal(signal) => write!(formatter, "signal {signal}"),
+            Self::DeadlineExceeded => formatter.write_str("killed at its deadline"),
+        }
+    }
+}
+
 /// What a command printed and how it ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CommandOutput {
     /// How it ended. Never proof of success: what counts is observed afterwards.
     pub exit: Exit,
-    /// Standard output, cut at the runner's limit.
+    /// Standard output; beyond the runner's limit only its beginning and its end.
     pub stdout: String,
-    /// Standard error, cut at the runner's limit.
+    /// Standard error; beyond the runner's limit only its beginning and its end.
     pub stderr: String,
+    /// Bytes left out of the middle of both. A list with a gap is not read at all.
+    pub omitted: u64,
     /// Wall time from start to end.
     pub duration: Duration,
 }
 
 impl CommandOutput {
+    /// An output as a test or a stand-in for a [`crate::Runner`] writes it.
+    pub fn new(exit: Exit, stdout: impl Into<String>, stderr: impl Into<String>) -> Self {
+        Self {
+            exit,
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            omitted: 0,
+            duration: Duration::ZERO,
+        }
+    }
+
     /// Whether the command returned 0.
     pub fn returned_zero(&self) -> bool {
         self.exit == Exit::Code(0)

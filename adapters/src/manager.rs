@@ -149,7 +149,11 @@ pub trait PackageManager: fmt::Debug {
     /// Asks the database for one package. Works without root and without a lock.
     fn query_installed(&self, package: &PackageName) -> CommandSpec;
     /// Reads the answer. Anything not understood is a [`Failure`], never [`Installed::Absent`].
-    fn read_installed(&self, package: &PackageName, output: &CommandOutput) -> Result<Installed, Failure>;
+    fn read_installed(
+        &self,
+        package: &PackageName,
+        output: &CommandOutput,
+    ) -> Result<Installed, Failure>;
 
     /// Files and folders (every file in them is meant) that hold the host's repository entries.
     fn configuration_files(&self) -> Vec<PathBuf>;
@@ -166,9 +170,14 @@ pub trait PackageManager: fmt::Debug {
         entries: &[RepositoryEntry],
         output: &CommandOutput,
     ) -> Result<Vec<RepositoryEntry>, Failure>;
-    /// A private configuration for one entry, inside `folder`, with every check forced on.
-    /// `keys` is one file with the trusted keys, in `folder`, in the format the tool reads.
-    fn private_view(&self, entry: &RepositoryEntry, package: &PackageName, folder: &Path) -> PrivateView;
+    /// A private configuration for one entry, inside `folder` (absolute), with every check forced
+    /// on. It trusts the entry's own local keys; what the entry says insecurely is left behind.
+    fn private_view(
+        &self,
+        entry: &RepositoryEntry,
+        package: &PackageName,
+        folder: &Path,
+    ) -> PrivateView;
 
     /// Fetches the index of the view's repository, and of no other.
     fn refresh(&self, view: &PrivateView) -> CommandSpec;
@@ -178,18 +187,26 @@ pub trait PackageManager: fmt::Debug {
     fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec;
     /// Reads the list, in the index's order. Versions that the strict validator refuses are left
     /// out: what cannot be named safely is not offered.
-    fn read_offered(&self, package: &PackageName, output: &CommandOutput) -> Result<Vec<Offered>, Failure>;
+    fn read_offered(
+        &self,
+        package: &PackageName,
+        output: &CommandOutput,
+    ) -> Result<Vec<Offered>, Failure>;
 
     /// Works out the change without making it.
     fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec;
     /// Reads everything that the transaction would do, ours included.
-    fn read_simulation(&self, change: &Change, output: &CommandOutput)
-    -> Result<Vec<PackageChange>, Failure>;
+    fn read_simulation(
+        &self,
+        change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Vec<PackageChange>, Failure>;
     /// Makes exactly the change; never killed.
     fn install(&self, view: &PrivateView, change: &Change) -> CommandSpec;
     /// Reads what the tool says of the transaction. `Ok` means only that it does not complain;
     /// the lines are warnings worth keeping (a failed %post, kept configuration files).
-    fn read_install(&self, change: &Change, output: &CommandOutput) -> Result<Vec<String>, Failure>;
+    fn read_install(&self, change: &Change, output: &CommandOutput)
+    -> Result<Vec<String>, Failure>;
 
     /// Files that hold administrator's holds (versionlock list, zypper locks, dnf excludes,
     /// apt preferences).

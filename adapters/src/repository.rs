@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A configuration file of the host, as the caller read it.
@@ -13,13 +14,15 @@ pub struct ConfigurationFile {
 /// the entry is either kept as a finding or left behind.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RepositoryEntry {
-    /// What the administrator calls it: the section of a `.repo` file; for apt the file's stem.
+    /// What the administrator calls it: the section of a `.repo` file; for apt the file's stem,
+    /// which several entries may share.
     pub id: String,
     /// The human name (`name=` of a `.repo` file); for apt the same as `id`.
     pub name: String,
-    /// Base URLs, at least one; for yum possibly a mirror list (see `mirror_list`).
+    /// Base URLs; none only where there is a mirror list. For apt exactly one. Variables such as
+    /// `$releasever` stand in them as written: the tool knows their values.
     pub urls: Vec<String>,
-    /// `mirrorlist=` or `metalink=` of a `.repo` file, instead of `urls`.
+    /// `mirrorlist=` or `metalink=` of a `.repo` file (key and value), beside or instead of `urls`.
     pub mirror_list: Option<(String, String)>,
     /// Suite (apt), empty elsewhere.
     pub suite: String,
@@ -29,6 +32,9 @@ pub struct RepositoryEntry {
     pub architectures: Vec<String>,
     /// Key: paths of local key files, `file://` URLs without the scheme.
     pub key_files: Vec<PathBuf>,
+    /// Fingerprints in the place of key files (apt's `Signed-By`): keys among those that the host
+    /// trusts for every repository.
+    pub key_fingerprints: Vec<String>,
     /// Key written into the entry itself (deb822 `Signed-By` with an armored block).
     pub embedded_key: Option<String>,
     /// Keys of the entry that are not local (http, https, ftp): never fetched, only told of.
@@ -36,12 +42,63 @@ pub struct RepositoryEntry {
     /// Whether the entry asks for signed metadata (`repo_gpgcheck`); always true for apt.
     pub signed_metadata: bool,
     /// TLS and proxy settings of the entry, passed on as they are: `sslcacert`, `sslclientcert`,
-    /// `sslclientkey`, `proxy`, `username`, `password` …, in the manager's own words.
-    pub connection: Vec<(String, String)>,
+    /// `sslclientkey`, `proxy`, `username`, `password` …, in the manager's own words. They may be
+    /// secret.
+    pub connection: Connection,
     /// Settings of the entry that weaken a check, each with its line, such as `trusted=yes`.
     pub insecure: Vec<InsecureSetting>,
     /// The file and line (from 1) where the entry starts.
     pub defined_at: (PathBuf, usize),
+}
+
+/// Settings with which a repository is reached; printed without what may be a secret.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Connection(pub Vec<(String, String)>);
+
+impl Connection {
+    /// Whether a setting in it is to be read by root alone.
+    pub fn is_secret(&self) -> bool {
+        self.0
+            .iter()
+            .any(|(key, value)| is_secret(key) || has_credentials(value))
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.iter().map(|(key, value)| {
+            (
+                key,
+                if is_secret(key) {
+                    "(secret)".to_owned()
+                } else {
+                    without_credentials(value)
+                },
+            )
+        });
+        formatter.debug_map().entries(shown).finish()
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    key.ends_with("password") || key.ends_with("username")
+}
+
+/// Whether a URL carries a user or password.
+pub(crate) fn has_credentials(url: &str) -> bool {
+    without_credentials(url) != url
+}
+
+/// A URL without `user:password@`, as the tools print it.
+pub(crate) fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://{host}{path}"),
+        None => url.to_owned(),
+    }
 }
 
 /// A setting of the host's entry that switches a check off.
@@ -61,10 +118,32 @@ pub struct PrivateView {
     pub folder: PathBuf,
     /// The repository's id within the view.
     pub repository: String,
-    /// Files to write before the first command, with their content; all inside `folder`.
-    pub files: Vec<(PathBuf, String)>,
-    /// Folders to create, all inside `folder`.
+    /// Files to write before the first command; all inside `folder`.
+    pub files: Vec<ViewFile>,
+    /// Folders to create before the files (mode 0755), all inside `folder`.
     pub folders: Vec<PathBuf>,
+}
+
+/// A file of a [`PrivateView`].
+#[derive(Clone, Eq, PartialEq)]
+pub struct ViewFile {
+    /// Where to write it.
+    pub path: PathBuf,
+    /// Its content.
+    pub text: String,
+    /// Whether it holds a password: mode 0600, else 0644.
+    pub secret: bool,
+}
+
+impl fmt::Debug for ViewFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = if self.secret { "(secret)" } else { &self.text };
+        formatter
+            .debug_struct("ViewFile")
+            .field("path", &self.path)
+            .field("text", &text)
+            .finish()
+    }
 }
 
 impl PrivateView {

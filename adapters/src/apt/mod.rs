@@ -1,0 +1,194 @@
+//! apt drives dpkg. Everything goes through a private configuration, given with `-c`: it is read
+//! after the host's (whose proxies and hooks stay) and, other than `-o`, can clear lists.
+
+mod outcome;
+mod preferences;
+mod sources;
+mod view;
+
+use crate::command::{CommandOutput, CommandSpec};
+use crate::failure::Failure;
+use crate::manager::{
+    Change, Direction, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
+};
+use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
+use crate::version::PackageName;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// apt and dpkg.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Apt;
+
+/// Fields of one dpkg record; the status word comes first because it decides how to read the rest.
+const RECORD: &str = "${db:Status-Abbrev}|${Version}|${Architecture}|${db:Status-Eflag}\\n";
+
+impl PackageManager for Apt {
+    fn kind(&self) -> ManagerKind {
+        ManagerKind::Apt
+    }
+
+    fn query_installed(&self, package: &PackageName) -> CommandSpec {
+        CommandSpec::query(
+            "dpkg-query",
+            ["-W", &format!("-f={RECORD}"), "--", package.as_str()],
+            format!("ask the package database for {package}"),
+            Duration::from_secs(30),
+        )
+    }
+
+    fn read_installed(
+        &self,
+        package: &PackageName,
+        output: &CommandOutput,
+    ) -> Result<Installed, Failure> {
+        outcome::read_installed(package, output)
+    }
+
+    fn configuration_files(&self) -> Vec<PathBuf> {
+        vec![
+            PathBuf::from("/etc/apt/sources.list"),
+            PathBuf::from("/etc/apt/sources.list.d"),
+        ]
+    }
+
+    fn entries(&self, files: &[ConfigurationFile]) -> (Vec<RepositoryEntry>, Vec<String>) {
+        sources::entries(files)
+    }
+
+    fn locate(&self, package: &PackageName) -> CommandSpec {
+        CommandSpec::query(
+            "apt-cache",
+            ["madison", package.as_str()],
+            format!("ask the host's index who offers {package}"),
+            Duration::from_secs(60),
+        )
+    }
+
+    fn read_located(
+        &self,
+        package: &PackageName,
+        entries: &[RepositoryEntry],
+        output: &CommandOutput,
+    ) -> Result<Vec<RepositoryEntry>, Failure> {
+        outcome::read_located(package, entries, output)
+    }
+
+    fn private_view(
+        &self,
+        entry: &RepositoryEntry,
+        _package: &PackageName,
+        folder: &Path,
+    ) -> PrivateView {
+        view::private_view(entry, folder)
+    }
+
+    fn refresh(&self, view: &PrivateView) -> CommandSpec {
+        CommandSpec::query(
+            "apt-get",
+            ["-q", "-c", &configuration(view), "update"],
+            format!("refresh the index of {}", view.repository),
+            Duration::from_secs(120),
+        )
+        .as_root()
+    }
+
+    fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {
+        outcome::read_refresh(output)
+    }
+
+    fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec {
+        // `madison` would be shorter, but it prints the architecture of the index, not of the
+        // package. Without a status file it lists the index alone, not what is installed.
+        CommandSpec::query(
+            "apt-cache",
+            [
+                "-c",
+                &configuration(view),
+                "-o",
+                "Dir::State::status=/dev/null",
+                "show",
+                package.as_str(),
+            ],
+            format!("list what {} offers of {package}", view.repository),
+            Duration::from_secs(60),
+        )
+    }
+
+    fn read_offered(
+        &self,
+        package: &PackageName,
+        output: &CommandOutput,
+    ) -> Result<Vec<Offered>, Failure> {
+        outcome::read_offered(package, output)
+    }
+
+    fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+        CommandSpec::query(
+            "apt-get",
+            transaction(view, change, &["-s", "-qq"]),
+            format!(
+                "work out what {} {} would change",
+                change.package, change.to
+            ),
+            Duration::from_secs(120),
+        )
+    }
+
+    fn read_simulation(
+        &self,
+        _change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Vec<PackageChange>, Failure> {
+        outcome::read_simulation(output)
+    }
+
+    fn install(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+        CommandSpec::query(
+            "apt-get",
+            transaction(view, change, &["-q"]),
+            format!("install {} {}", change.package, change.to),
+            Duration::from_secs(30 * 60),
+        )
+        .as_transaction()
+    }
+
+    fn read_install(
+        &self,
+        change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Vec<String>, Failure> {
+        outcome::read_install(change, output)
+    }
+
+    fn hold_files(&self) -> Vec<PathBuf> {
+        vec![
+            PathBuf::from("/etc/apt/preferences"),
+            PathBuf::from("/etc/apt/preferences.d"),
+        ]
+    }
+
+    fn holds(&self, package: &PackageName, files: &[ConfigurationFile]) -> Vec<Hold> {
+        preferences::holds(package, files)
+    }
+}
+
+fn configuration(view: &PrivateView) -> String {
+    view.path(view::CONFIGURATION).display().to_string()
+}
+
+/// Arguments of a transaction. `--only-upgrade` also allows the way down and never installs what
+/// is absent; `--no-remove` makes apt refuse what would remove a package.
+fn transaction(view: &PrivateView, change: &Change, mode: &[&str]) -> Vec<String> {
+    let mut arguments: Vec<String> = mode.iter().map(ToString::to_string).collect();
+    arguments.extend(["-c".to_owned(), configuration(view)]);
+    arguments.extend(["-y", "--no-remove", "--only-upgrade"].map(str::to_owned));
+    match change.direction() {
+        Direction::Upgrade => {}
+        Direction::Downgrade => arguments.push("--allow-downgrades".to_owned()),
+        Direction::Reinstall => arguments.push("--reinstall".to_owned()),
+    }
+    arguments.push("install".to_owned());
+    arguments.push(format!("{}={}", change.package, change.to));
+    arguments
+}

@@ -1,0 +1,384 @@
+use super::sources::stanzas;
+use crate::command::{CommandOutput, Exit};
+use crate::failure::Failure;
+use crate::manager::{Action, Change, Installed, InstalledPackage, Offered, PackageChange};
+use crate::outcome::{Rule, classify, rule_that_fits, shorten, whole};
+use crate::repository::{RepositoryEntry, without_credentials};
+use crate::version::{NativeVersion, PackageName};
+
+/// What apt and dpkg say of a state in which nothing works, or of who stands in the way. apt
+/// returns 100 for every error; only its texts tell them apart.
+const STATE: [Rule; 3] = [
+    Rule {
+        texts: &[
+            "dpkg was interrupted",
+            "parsing file '/var/lib/dpkg/",
+            "Unmet dependencies. Try",
+        ],
+        means: |detail| Failure::Broken {
+            detail,
+            repair: REPAIR.to_owned(),
+        },
+    },
+    Rule {
+        texts: &[
+            "are you root?",
+            "requested operation requires superuser privilege",
+            "(13: Permission denied)",
+        ],
+        means: Failure::NeedsRoot,
+    },
+    Rule {
+        texts: &[
+            "Could not get lock",
+            "Unable to acquire the dpkg frontend lock",
+            "Unable to lock",
+            "was locked by another process",
+        ],
+        means: |detail| Failure::Locked { detail },
+    },
+];
+
+/// Without the two options dpkg would stop again at a changed configuration file.
+const REPAIR: &str = "dpkg --configure -a --force-confdef --force-confold";
+
+/// What apt says of a repository. Trust comes before reach: a bad signature is also reported as
+/// "Failed to fetch".
+const REPOSITORY: [Rule; 3] = [
+    Rule {
+        texts: &[
+            "No space left on device",
+            "You don't have enough free space",
+            "have enough free space",
+        ],
+        means: Failure::DiskFull,
+    },
+    Rule {
+        texts: &[
+            "NO_PUBKEY",
+            "BADSIG",
+            "EXPKEYSIG",
+            "EXPSIG",
+            "REVKEYSIG",
+            "is not signed",
+            "no longer signed",
+            "couldn't be verified",
+            "could not be verified",
+            "signature verification",
+            "Sub-process /usr/bin/sqv returned",
+            "not signed by a trusted key",
+            "is not valid yet",
+            "is expired (invalid since",
+            "not valid until",
+            "Hash Sum mismatch",
+            "unexpected size",
+            "cannot be authenticated",
+            "unauthenticated packages",
+            "Insufficient information available to perform this download securely",
+            "Conflicting values set for option Signed-By",
+            "are ignored as the file",
+        ],
+        means: Failure::Untrusted,
+    },
+    Rule {
+        texts: &[
+            "Failed to fetch",
+            "Unable to fetch some archives",
+            "Some index files failed",
+            "Could not connect",
+            "Could not resolve",
+            "Connection failed",
+            "Unable to connect",
+            "does not have a Release file",
+            "Temporary failure resolving",
+        ],
+        means: Failure::Offline,
+    },
+];
+
+/// What apt says of a transaction that it refuses, before it asks the repository.
+const REFUSAL: [Rule; 3] = [
+    Rule {
+        texts: &["Held packages were changed"],
+        means: Failure::Held,
+    },
+    Rule {
+        texts: &[
+            "was not found",
+            "Unable to locate package",
+            "has no installation candidate",
+        ],
+        means: Failure::NotOffered,
+    },
+    Rule {
+        texts: &[
+            "Packages need to be removed but remove is disabled",
+            "held broken packages",
+            "unmet dependencies",
+            "Essential packages were removed",
+        ],
+        means: Failure::WouldChangeOthers,
+    },
+];
+
+/// What dpkg says when a maintainer script fails.
+const SCRIPT: [Rule; 1] = [Rule {
+    texts: &[
+        "installation script subprocess",
+        "pre-removal script subprocess",
+        "post-removal script subprocess",
+        "removal script subprocess",
+        "maintainer script",
+    ],
+    means: Failure::Script,
+}];
+
+fn failure(output: &CommandOutput) -> Failure {
+    let tables: [&[Rule]; 3] = [&STATE, &REFUSAL, &REPOSITORY];
+    if output.exit == Exit::DeadlineExceeded {
+        return classify(output, &[]);
+    }
+    let found = tables
+        .iter()
+        .find_map(|rules| rule_that_fits(output, rules));
+    found.unwrap_or_else(|| classify(output, &[]))
+}
+
+pub(super) fn read_installed(
+    package: &PackageName,
+    output: &CommandOutput,
+) -> Result<Installed, Failure> {
+    let output = whole(output)?;
+    if output.exit == Exit::Code(1) && output.stderr.contains("no packages found matching") {
+        return Ok(Installed::Absent);
+    }
+    if !output.returned_zero() {
+        return Err(failure(output));
+    }
+    let mut there = Vec::new();
+    for line in output.stdout.lines().filter(|line| !line.is_empty()) {
+        let installed = read_record(line).ok_or_else(|| {
+            Failure::Unexpected(format!("dpkg-query says of {package}: {}", shorten(line)))
+        })?;
+        if installed != Installed::Absent {
+            there.push(installed);
+        }
+    }
+    match there.len() {
+        0 if output.stdout.trim().is_empty() => Err(Failure::Unexpected(format!(
+            "dpkg-query says nothing of {package}"
+        ))),
+        0 => Ok(Installed::Absent),
+        1 => Ok(there.remove(0)),
+        _ => Err(Failure::Unexpected(format!(
+            "{package} is installed for several architectures"
+        ))),
+    }
+}
+
+/// Reads one line of [`super::RECORD`]. The status word is: wanted, status, and `R` when dpkg
+/// wants the package installed again.
+fn read_record(line: &str) -> Option<Installed> {
+    let mut fields = line.split('|');
+    let (abbreviation, version) = (fields.next()?, fields.next()?);
+    let (architecture, error) = (fields.next()?, fields.next()?);
+    if fields.next().is_some() {
+        return None;
+    }
+    let mut letters = abbreviation.chars();
+    let (wanted, status) = (letters.next()?, letters.next()?);
+    match (status, error) {
+        ('n' | 'c', _) => Some(Installed::Absent),
+        ('i', "ok") => Some(Installed::Present(InstalledPackage {
+            version: NativeVersion::debian(version).ok()?,
+            architecture: architecture.to_owned(),
+            held: wanted == 'h',
+        })),
+        ('H' | 'U' | 'F' | 'W' | 't' | 'i', _) => Some(Installed::Broken {
+            detail: format!("dpkg status `{}`, {version}, {error}", abbreviation.trim()),
+            versions: NativeVersion::debian(version).into_iter().collect(),
+        }),
+        _ => None,
+    }
+}
+
+pub(super) fn read_located(
+    package: &PackageName,
+    entries: &[RepositoryEntry],
+    output: &CommandOutput,
+) -> Result<Vec<RepositoryEntry>, Failure> {
+    let output = whole(output)?;
+    if !output.returned_zero() {
+        return Err(failure(output));
+    }
+    let origins: Vec<&str> = output
+        .stdout
+        .lines()
+        .filter_map(|line| {
+            let mut columns = line.split(" | ").map(str::trim);
+            let (name, _version, origin) = (columns.next()?, columns.next()?, columns.next()?);
+            (name == package.as_str() && !origin.ends_with(" Sources")).then_some(origin)
+        })
+        .collect();
+    let offers = |entry: &&RepositoryEntry| origins.iter().any(|origin| comes_from(origin, entry));
+    Ok(entries.iter().filter(offers).cloned().collect())
+}
+
+/// Whether `URI SUITE/COMPONENT ARCHITECTURE Packages` (without component and architecture for a
+/// flat repository) is of the entry.
+fn comes_from(origin: &str, entry: &RepositoryEntry) -> bool {
+    let mut words = origin.split_whitespace();
+    let (Some(uri), Some(place)) = (words.next(), words.next()) else {
+        return false;
+    };
+    let slashless = |text: &str| text.trim_end_matches('/').to_owned();
+    let same_uri = entry
+        .urls
+        .iter()
+        .any(|url| slashless(&without_credentials(url)) == slashless(uri));
+    let suite = slashless(&entry.suite);
+    let same_place = if entry.components.is_empty() {
+        slashless(place) == suite
+    } else {
+        entry
+            .components
+            .iter()
+            .any(|component| place == format!("{suite}/{component}"))
+    };
+    same_uri && same_place
+}
+
+pub(super) fn read_refresh(output: &CommandOutput) -> Result<(), Failure> {
+    // Without Error-Mode (apt 2.0) a bad signature or a dead server is a warning, with exit 0, and
+    // the old index stays in use.
+    match rule_that_fits(output, &REPOSITORY) {
+        Some(repository) => Err(rule_that_fits(output, &STATE).unwrap_or(repository)),
+        None if output.returned_zero() => Ok(()),
+        None => Err(failure(output)),
+    }
+}
+
+pub(super) fn read_offered(
+    package: &PackageName,
+    output: &CommandOutput,
+) -> Result<Vec<Offered>, Failure> {
+    let output = whole(output)?;
+    // A name that the index does not know is exit 100 here, other than in `madison`.
+    if output.exit == Exit::Code(100) && output.stderr.contains("No packages found") {
+        return Ok(Vec::new());
+    }
+    if !output.returned_zero() {
+        return Err(failure(output));
+    }
+    let mut offered: Vec<Offered> = Vec::new();
+    for stanza in stanzas(&output.stdout) {
+        let value = |name| {
+            stanza
+                .field(name)
+                .map(|field| field.value.as_str())
+                .unwrap_or_default()
+        };
+        if value("Package") != package.as_str() {
+            continue;
+        }
+        let Ok(version) = NativeVersion::debian(value("Version")) else {
+            continue;
+        };
+        let one = Offered {
+            version,
+            architecture: value("Architecture").to_owned(),
+        };
+        if !offered.contains(&one) {
+            offered.push(one);
+        }
+    }
+    Ok(offered)
+}
+
+pub(super) fn read_simulation(output: &CommandOutput) -> Result<Vec<PackageChange>, Failure> {
+    let output = whole(output)?;
+    if !output.returned_zero() {
+        return Err(failure(output));
+    }
+    let mut changes = Vec::new();
+    for line in output.stdout.lines() {
+        let understood = match line.split_once(' ') {
+            Some(("Inst" | "Remv" | "Purg", _)) => {
+                read_change(line).map(|change| changes.push(change))
+            }
+            // The same packages again, in the order in which they are configured.
+            Some(("Conf", _)) => Some(()),
+            _ if line.trim().is_empty() => Some(()),
+            // Before the first action apt may explain itself, even with -qq.
+            _ => changes.is_empty().then_some(()),
+        };
+        if understood.is_none() {
+            return Err(Failure::Unexpected(format!(
+                "apt-get -s says: {}",
+                shorten(line)
+            )));
+        }
+    }
+    Ok(changes)
+}
+
+/// `Inst NAME [OLD] (NEW ORIGIN … [ARCH])` with `[OLD]` only where one is installed, or
+/// `Remv NAME [OLD]`.
+fn read_change(line: &str) -> Option<PackageChange> {
+    let mut words = line.split_whitespace();
+    let (verb, name) = (words.next()?, words.next()?);
+    let rest: Vec<&str> = words.collect();
+    let from = rest
+        .first()
+        .and_then(|word| word.strip_prefix('[')?.strip_suffix(']'));
+    let to = rest.iter().find_map(|word| word.strip_prefix('('));
+    let action = match (verb, from, to) {
+        ("Remv" | "Purg", _, _) => Action::Remove,
+        ("Inst", None, Some(_)) => Action::Install,
+        ("Inst", Some(from), Some(to)) => {
+            let (from, to) = (
+                NativeVersion::debian(from).ok()?,
+                NativeVersion::debian(to).ok()?,
+            );
+            match to.compare(&from) {
+                std::cmp::Ordering::Greater => Action::Upgrade,
+                std::cmp::Ordering::Less => Action::Downgrade,
+                std::cmp::Ordering::Equal => Action::Reinstall,
+            }
+        }
+        _ => return None,
+    };
+    Some(PackageChange {
+        name: name.to_owned(),
+        action,
+        from: from.map(str::to_owned),
+        to: to.map(str::to_owned),
+    })
+}
+
+pub(super) fn read_install(
+    change: &Change,
+    output: &CommandOutput,
+) -> Result<Vec<String>, Failure> {
+    if !output.returned_zero() {
+        let script = rule_that_fits(output, &SCRIPT);
+        let broken = rule_that_fits(output, &STATE[..1]);
+        return Err(broken.or(script).unwrap_or_else(|| failure(output)));
+    }
+    let worth_keeping = |line: &&str| {
+        line.starts_with("W:")
+            || line.starts_with("dpkg: warning")
+            || line.contains("Keeping old config file")
+    };
+    let downgrading = format!("downgrading {}", change.package);
+    let lines = output
+        .stderr
+        .lines()
+        .chain(output.stdout.lines())
+        .map(str::trim);
+    Ok(lines
+        .filter(worth_keeping)
+        .filter(|line| !line.contains(&downgrading))
+        .map(shorten)
+        .collect())
+}

@@ -1,0 +1,242 @@
+//! One place runs commands, so that environment, deadlines, limits and logging exist once.
+
+use crate::command::{CommandOutput, CommandSpec, Exit, Interruption};
+use crate::failure::Failure;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Where programs are looked for; the caller's PATH never counts.
+const SYSTEM_FOLDERS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The whole environment of every command, but for proxies. `LC_ALL` alone is not enough for
+/// English output (`LANGUAGE` still translates), hence nothing is inherited. `HOME` is missing in
+/// a systemd service. needrestart is told to leave services alone: restarting is our decision.
+const ENVIRONMENT: [(&str, &str); 9] = [
+    ("PATH", SYSTEM_FOLDERS),
+    ("HOME", "/root"),
+    ("LC_ALL", "C.UTF-8"),
+    ("DEBIAN_FRONTEND", "noninteractive"),
+    ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
+    ("APT_LISTCHANGES_FRONTEND", "none"),
+    ("APT_LISTBUGS_FRONTEND", "none"),
+    ("NEEDRESTART_SUSPEND", "1"),
+    ("ZYPP_LOCK_TIMEOUT", "60"),
+];
+
+/// How many bytes of each stream are kept: the first half and the last half, because a tool names
+/// its error at the end.
+const KEPT: usize = 1024 * 1024;
+
+/// How long a process group has between SIGTERM and SIGKILL.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long the pipes are still read after the program has ended. A daemon that it left behind
+/// (gpg-agent) may keep them open for ever.
+const AFTERMATH: Duration = Duration::from_secs(5);
+
+/// Runs commands.
+pub trait Runner {
+    /// Runs one command to its end, or to its deadline if it may be killed. An error means that it
+    /// could not be run; how it ended is in the output.
+    fn run(&self, command: &CommandSpec) -> impl Future<Output = Result<CommandOutput, Failure>>;
+}
+
+/// Runs commands as child processes, each in a session of its own, without terminal and input.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessRunner {
+    proxies: Vec<(String, String)>,
+}
+
+impl ProcessRunner {
+    /// A runner that passes nothing of the caller's environment on.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Passes proxies on, such as `https_proxy` and its value.
+    #[must_use]
+    pub fn with_proxies(proxies: Vec<(String, String)>) -> Self {
+        Self { proxies }
+    }
+
+    #[allow(unsafe_code)]
+    fn prepare(&self, program: PathBuf, command: &CommandSpec) -> Command {
+        let mut prepared = Command::new(program);
+        prepared
+            .args(&command.arguments)
+            .env_clear()
+            .envs(ENVIRONMENT)
+            .envs(self.proxies.iter().map(|(name, value)| (name, value)))
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(command.interruption == Interruption::Allowed);
+        // SAFETY: between fork and exec only async-signal-safe calls are allowed; setsid and umask
+        // are plain system calls, and nothing is allocated. The new session takes the terminal
+        // away and makes the child the leader of a process group that can be killed as a whole.
+        unsafe {
+            prepared.pre_exec(|| {
+                rustix::process::setsid()?;
+                rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+                Ok(())
+            });
+        }
+        prepared
+    }
+}
+
+/// Finds a program in the system folders.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let plain = !name.contains('/');
+    plain
+        .then(|| which::which_in(name, Some(SYSTEM_FOLDERS), "/").ok())
+        .flatten()
+}
+
+impl Runner for ProcessRunner {
+    async fn run(&self, command: &CommandSpec) -> Result<CommandOutput, Failure> {
+        let program = find_program(&command.program).ok_or_else(|| missing(&command.program))?;
+        tracing::debug!(purpose = command.purpose, "running {command}");
+        let start = Instant::now();
+        let cannot = |error: std::io::Error| {
+            Failure::Unexpected(format!("cannot run `{}`: {error}", command.program))
+        };
+        let mut child = self.prepare(program, command).spawn().map_err(cannot)?;
+        let (mut stdout, mut stderr) = (Capture::default(), Capture::default());
+        let pipes = (child.stdout.take(), child.stderr.take());
+        let exit = {
+            let mut reading = std::pin::pin!(async {
+                tokio::join!(stdout.read(pipes.0), stderr.read(pipes.1));
+            });
+            let mut waiting = std::pin::pin!(wait(&mut child, command, start));
+            let (exit, read) = tokio::select! {
+                exit = &mut waiting => (exit, false),
+                () = &mut reading => (waiting.await, true),
+            };
+            if !read && timeout(AFTERMATH, reading).await.is_err() {
+                tracing::debug!(
+                    purpose = command.purpose,
+                    "a process it left behind holds its output open"
+                );
+            }
+            exit.map_err(cannot)?
+        };
+        let output = CommandOutput {
+            exit,
+            omitted: stdout.omitted + stderr.omitted,
+            stdout: stdout.into_text(),
+            stderr: stderr.into_text(),
+            duration: start.elapsed(),
+        };
+        tracing::debug!(
+            purpose = command.purpose,
+            milliseconds = output.duration.as_millis(),
+            omitted = output.omitted,
+            "{}: {exit}",
+            command.program
+        );
+        Ok(output)
+    }
+}
+
+fn missing(program: &str) -> Failure {
+    let package = match program {
+        "apt-get" | "apt-cache" | "apt-mark" => "apt",
+        "dpkg-query" => "dpkg",
+        "rpmkeys" => "rpm",
+        other => other,
+    };
+    Failure::Unexpected(format!(
+        "the program `{program}` is in none of {SYSTEM_FOLDERS}; the package `{package}` has it"
+    ))
+}
+
+/// Waits for the end, and does what is due at the deadline.
+async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::io::Result<Exit> {
+    let group = child
+        .id()
+        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    tokio::select! {
+        status = child.wait() => return Ok(exit_of(status?)),
+        () = sleep_until(start + command.deadline) => {}
+    }
+    let seconds = command.deadline.as_secs();
+    if command.interruption == Interruption::Forbidden {
+        tracing::warn!(
+            purpose = command.purpose,
+            "`{}` has been running for more than {seconds} s; a transaction is never killed, waiting on",
+            command.program
+        );
+        return Ok(exit_of(child.wait().await?));
+    }
+    tracing::warn!(
+        purpose = command.purpose,
+        "`{}` killed after {seconds} s",
+        command.program
+    );
+    if let Some(group) = group {
+        // The group may be gone already; then there is nothing to do.
+        let _ = kill_process_group(group, Signal::TERM);
+        let ended = timeout(FAREWELL, child.wait()).await.is_ok();
+        // Whoever ignored SIGTERM, grandchildren too.
+        let _ = kill_process_group(group, Signal::KILL);
+        if !ended {
+            child.wait().await?;
+        }
+    }
+    Ok(Exit::DeadlineExceeded)
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Code(status.into_raw()),
+    }
+}
+
+/// One stream: its first and its last bytes, and how many were left out between them.
+#[derive(Default)]
+struct Capture {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    omitted: u64,
+}
+
+impl Capture {
+    async fn read(&mut self, pipe: Option<impl AsyncRead + Unpin>) {
+        let Some(mut pipe) = pipe else { return };
+        let mut buffer = vec![0; 16 * 1024];
+        // A pipe that fails is a pipe that ended: how the program ended is what counts.
+        while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+            self.keep(&buffer[..count]);
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = (KEPT / 2).saturating_sub(self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(&bytes[..room]);
+        self.tail.extend(&bytes[room..]);
+        let excess = self.tail.len().saturating_sub(KEPT / 2);
+        self.tail.drain(..excess);
+        self.omitted += excess as u64;
+    }
+
+    fn into_text(self) -> String {
+        let mut bytes = self.head;
+        if self.omitted > 0 {
+            bytes.extend(format!("\n[{} bytes left out]\n", self.omitted).bytes());
+        }
+        bytes.extend(self.tail);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}

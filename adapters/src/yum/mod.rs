@@ -1,0 +1,220 @@
+//! dnf 4. A private main configuration, given with `-c`, has its own repository folder and cache;
+//! the host's variables (`/etc/dnf/vars`), plug-ins and history stay.
+
+mod holds;
+mod outcome;
+mod sources;
+mod table;
+mod view;
+
+use crate::command::{CommandOutput, CommandSpec};
+use crate::failure::Failure;
+use crate::manager::{
+    Change, Direction, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
+};
+use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
+use crate::rpm;
+use crate::version::PackageName;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// dnf 4, also under its older name yum.
+#[derive(Clone, Debug)]
+pub struct Yum {
+    program: String,
+}
+
+impl Yum {
+    /// `program` is `dnf` where it is there, else `yum` (which must be dnf 4 under its older name).
+    pub fn new(program: &str) -> Self {
+        Self {
+            program: program.to_owned(),
+        }
+    }
+
+    fn query(&self, arguments: Vec<String>, purpose: String, seconds: u64) -> CommandSpec {
+        CommandSpec::query(
+            &self.program,
+            arguments,
+            purpose,
+            Duration::from_secs(seconds),
+        )
+    }
+}
+
+/// Queries look past the administrator's locks and excludes: a locked version is to be told as
+/// held, not as missing.
+const SEE_EVERYTHING: [&str; 2] = ["--disableplugin=versionlock", "--disableexcludes=all"];
+
+impl PackageManager for Yum {
+    fn kind(&self) -> ManagerKind {
+        ManagerKind::Yum
+    }
+
+    fn query_installed(&self, package: &PackageName) -> CommandSpec {
+        rpm::query_installed(package)
+    }
+
+    fn read_installed(
+        &self,
+        package: &PackageName,
+        output: &CommandOutput,
+    ) -> Result<Installed, Failure> {
+        rpm::read_installed(package, output)
+    }
+
+    fn configuration_files(&self) -> Vec<PathBuf> {
+        [
+            sources::MAIN,
+            "/etc/yum.repos.d",
+            "/etc/yum/repos.d",
+            "/etc/distro.repos.d",
+        ]
+        .map(PathBuf::from)
+        .to_vec()
+    }
+
+    fn entries(&self, files: &[ConfigurationFile]) -> (Vec<RepositoryEntry>, Vec<String>) {
+        sources::entries(files)
+    }
+
+    fn locate(&self, package: &PackageName) -> CommandSpec {
+        let mut arguments = words(&["-q", "-C"]);
+        arguments.extend(words(&SEE_EVERYTHING));
+        arguments.extend(words(&[
+            "repoquery",
+            "--qf",
+            "%{repoid}\\n",
+            package.as_str(),
+        ]));
+        self.query(
+            arguments,
+            format!("ask the host's index who offers {package}"),
+            60,
+        )
+    }
+
+    fn read_located(
+        &self,
+        _package: &PackageName,
+        entries: &[RepositoryEntry],
+        output: &CommandOutput,
+    ) -> Result<Vec<RepositoryEntry>, Failure> {
+        outcome::read_located(entries, output)
+    }
+
+    fn private_view(
+        &self,
+        entry: &RepositoryEntry,
+        package: &PackageName,
+        folder: &Path,
+    ) -> PrivateView {
+        view::private_view(entry, package, folder)
+    }
+
+    fn refresh(&self, view: &PrivateView) -> CommandSpec {
+        let mut arguments = within(view);
+        arguments.extend(words(&["-q", "-y", "--refresh", "makecache"]));
+        self.query(
+            arguments,
+            format!("refresh the index of {}", view.repository),
+            120,
+        )
+        .as_root()
+    }
+
+    fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {
+        outcome::read_refresh(output)
+    }
+
+    fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec {
+        let mut arguments = within(view);
+        arguments.extend(words(&["-q", "-C"]));
+        arguments.extend(words(&SEE_EVERYTHING));
+        let format = "%{name}|%{epoch}|%{version}|%{release}|%{arch}|%{repoid}\\n";
+        arguments.extend(words(&["repoquery", "--qf", format, package.as_str()]));
+        self.query(
+            arguments,
+            format!("list what {} offers of {package}", view.repository),
+            60,
+        )
+    }
+
+    fn read_offered(
+        &self,
+        package: &PackageName,
+        output: &CommandOutput,
+    ) -> Result<Vec<Offered>, Failure> {
+        outcome::read_offered(package, output)
+    }
+
+    fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+        let mut arguments = within(view);
+        arguments.push("--assumeno".to_owned());
+        arguments.extend(transaction(change));
+        let purpose = format!(
+            "work out what {} {} would change",
+            change.package, change.to
+        );
+        self.query(arguments, purpose, 120).as_root()
+    }
+
+    fn read_simulation(
+        &self,
+        _change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Vec<PackageChange>, Failure> {
+        outcome::read_simulation(output)
+    }
+
+    fn install(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+        // Never quiet: `-q` hides what the package's scripts print.
+        let mut arguments = within(view);
+        arguments.push("-y".to_owned());
+        arguments.extend(transaction(change));
+        let purpose = format!("install {} {}", change.package, change.to);
+        self.query(arguments, purpose, 30 * 60).as_transaction()
+    }
+
+    fn read_install(
+        &self,
+        change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Vec<String>, Failure> {
+        outcome::read_install(change, output)
+    }
+
+    fn hold_files(&self) -> Vec<PathBuf> {
+        [sources::MAIN, holds::VERSIONLOCK]
+            .map(PathBuf::from)
+            .to_vec()
+    }
+
+    fn holds(&self, package: &PackageName, files: &[ConfigurationFile]) -> Vec<Hold> {
+        holds::holds(package, files)
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+/// Options that make dnf see nothing but the view.
+fn within(view: &PrivateView) -> Vec<String> {
+    let configuration = view.path(view::CONFIGURATION).display().to_string();
+    vec![
+        "-c".to_owned(),
+        configuration,
+        format!("--repo={}", view.repository),
+    ]
+}
+
+/// The verb says the direction: `upgrade` refuses to go down, and `downgrade` to go up.
+fn transaction(change: &Change) -> Vec<String> {
+    let verb = match change.direction() {
+        Direction::Upgrade => "upgrade",
+        Direction::Downgrade => "downgrade",
+        Direction::Reinstall => "reinstall",
+    };
+    vec![verb.to_owned(), rpm::nevra(change)]
+}

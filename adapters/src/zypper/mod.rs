@@ -1,0 +1,209 @@
+//! zypper. It has no option that forces checks on, so it is given a repository folder of our own,
+//! in which the entry asks for all of them. Every zypper command takes libzypp's lock.
+
+mod locks;
+mod outcome;
+mod sources;
+mod view;
+mod xml;
+
+use crate::command::{CommandOutput, CommandSpec};
+use crate::failure::Failure;
+use crate::manager::{
+    Change, Direction, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
+};
+use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
+use crate::rpm;
+use crate::version::PackageName;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// zypper and libzypp.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Zypper;
+
+impl PackageManager for Zypper {
+    fn kind(&self) -> ManagerKind {
+        ManagerKind::Zypper
+    }
+
+    fn query_installed(&self, package: &PackageName) -> CommandSpec {
+        rpm::query_installed(package)
+    }
+
+    fn read_installed(
+        &self,
+        package: &PackageName,
+        output: &CommandOutput,
+    ) -> Result<Installed, Failure> {
+        rpm::read_installed(package, output)
+    }
+
+    fn configuration_files(&self) -> Vec<PathBuf> {
+        [sources::MAIN, "/etc/zypp/repos.d"]
+            .map(PathBuf::from)
+            .to_vec()
+    }
+
+    fn entries(&self, files: &[ConfigurationFile]) -> (Vec<RepositoryEntry>, Vec<String>) {
+        sources::entries(files)
+    }
+
+    fn locate(&self, package: &PackageName) -> CommandSpec {
+        let mut arguments = words(&["--non-interactive", "--no-refresh", "--xmlout"]);
+        arguments.extend(search(&[], package));
+        query(
+            arguments,
+            format!("ask the host's index who offers {package}"),
+            60,
+        )
+    }
+
+    fn read_located(
+        &self,
+        package: &PackageName,
+        entries: &[RepositoryEntry],
+        output: &CommandOutput,
+    ) -> Result<Vec<RepositoryEntry>, Failure> {
+        outcome::read_located(package, entries, output)
+    }
+
+    fn private_view(
+        &self,
+        entry: &RepositoryEntry,
+        _package: &PackageName,
+        folder: &Path,
+    ) -> PrivateView {
+        view::private_view(entry, folder)
+    }
+
+    fn refresh(&self, view: &PrivateView) -> CommandSpec {
+        let mut arguments = words(&["--non-interactive"]);
+        arguments.extend(within(view));
+        arguments.extend(words(&["refresh", &view.repository]));
+        query(
+            arguments,
+            format!("refresh the index of {}", view.repository),
+            120,
+        )
+    }
+
+    fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {
+        outcome::read_refresh(output)
+    }
+
+    fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec {
+        let mut arguments = words(&["--non-interactive", "--no-refresh", "--xmlout"]);
+        arguments.extend(within(view));
+        arguments.extend(search(&["-r", &view.repository], package));
+        query(
+            arguments,
+            format!("list what {} offers of {package}", view.repository),
+            60,
+        )
+    }
+
+    fn read_offered(
+        &self,
+        package: &PackageName,
+        output: &CommandOutput,
+    ) -> Result<Vec<Offered>, Failure> {
+        outcome::read_offered(package, output)
+    }
+
+    fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+        let mut arguments = words(&["--non-interactive", "--no-refresh", "--xmlout"]);
+        arguments.extend(within(view));
+        arguments.extend(transaction(view, change, &["--dry-run"]));
+        query(
+            arguments,
+            format!(
+                "work out what {} {} would change",
+                change.package, change.to
+            ),
+            120,
+        )
+    }
+
+    fn read_simulation(
+        &self,
+        _change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Vec<PackageChange>, Failure> {
+        outcome::read_simulation(output)
+    }
+
+    fn install(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+        let mut arguments = words(&["--non-interactive", "--no-refresh"]);
+        arguments.extend(within(view));
+        arguments.extend(transaction(view, change, &[]));
+        query(
+            arguments,
+            format!("install {} {}", change.package, change.to),
+            30 * 60,
+        )
+        .as_transaction()
+    }
+
+    fn read_install(
+        &self,
+        change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Vec<String>, Failure> {
+        outcome::read_install(change, output)
+    }
+
+    fn hold_files(&self) -> Vec<PathBuf> {
+        vec![PathBuf::from("/etc/zypp/locks")]
+    }
+
+    fn holds(&self, package: &PackageName, files: &[ConfigurationFile]) -> Vec<Hold> {
+        locks::holds(package, files)
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+fn query(arguments: Vec<String>, purpose: String, seconds: u64) -> CommandSpec {
+    CommandSpec::query("zypper", arguments, purpose, Duration::from_secs(seconds)).as_root()
+}
+
+/// Options that make zypper see nothing but the view.
+fn within(view: &PrivateView) -> Vec<String> {
+    let path = |inside: &str| view.path(inside).display().to_string();
+    vec![
+        "--reposd-dir".to_owned(),
+        path(view::REPOSITORIES),
+        "--cache-dir".to_owned(),
+        path(view::CACHE),
+    ]
+}
+
+fn search(limits: &[&str], package: &PackageName) -> Vec<String> {
+    let mut arguments = words(&["search", "-s", "--match-exact", "-t", "package"]);
+    arguments.extend(words(limits));
+    arguments.push(package.to_string());
+    arguments
+}
+
+/// `--name` keeps zypper from taking a package that merely provides the name. Without
+/// `--oldpackage` the way down is "nothing to do", with exit 0.
+fn transaction(view: &PrivateView, change: &Change, mode: &[&str]) -> Vec<String> {
+    let mut arguments = words(&[
+        "install",
+        "--name",
+        "--no-recommends",
+        "--repo",
+        &view.repository,
+    ]);
+    arguments.extend(words(mode));
+    match change.direction() {
+        Direction::Upgrade => {}
+        Direction::Downgrade => arguments.push("--oldpackage".to_owned()),
+        Direction::Reinstall => arguments.push("--force".to_owned()),
+    }
+    arguments.push(format!("{}={}", change.package, change.to));
+    arguments
+}

@@ -1,0 +1,34 @@
+use crate::repo_file::{place_and_keys, safe_id};
+use crate::repository::{PrivateView, RepositoryEntry, ViewFile, has_credentials};
+use std::path::Path;
+
+/// Folder of the view's repository file, for `--reposd-dir`.
+pub(super) const REPOSITORIES: &str = "repos.d";
+
+/// Folder of the view's index and packages, for `--cache-dir`.
+pub(super) const CACHE: &str = "cache";
+
+/// A repository folder with the entry alone. `pkg_gpgcheck` because zypper otherwise lets an
+/// unsigned package of a signed index pass. zypper accepts any key of the rpm database for any
+/// repository, so a view pins no key: that is for the caller to prove.
+pub(super) fn private_view(entry: &RepositoryEntry, folder: &Path) -> PrivateView {
+    let id = safe_id(&entry.id);
+    let signed = if entry.signed_metadata { "1" } else { "0" };
+    let text = format!(
+        "[{id}]\nname={id}\nenabled=1\nautorefresh=0\n{}gpgcheck=1\nrepo_gpgcheck={signed}\n\
+         pkg_gpgcheck=1\nkeeppackages=1\n",
+        place_and_keys(entry)
+    );
+    let repositories = folder.join(REPOSITORIES);
+    let file = ViewFile {
+        path: repositories.join(format!("{id}.repo")),
+        text,
+        secret: entry.urls.iter().any(|url| has_credentials(url)),
+    };
+    PrivateView {
+        folder: folder.to_owned(),
+        repository: id,
+        files: vec![file],
+        folders: vec![repositories, folder.join(CACHE)],
+    }
+}
