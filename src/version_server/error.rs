@@ -221,17 +221,24 @@ fn explain_tls(error: &rustls::Error, url: &Url) -> (String, Option<String>) {
             format!("the server's certificate is not for the name {host}"),
             None,
         ),
-        CertificateError::NotValidForNameContext { presented, .. } => (
-            printable(&format!(
-                "the server's certificate is not for the name {host} but for {}",
-                if presented.is_empty() {
-                    "none".to_owned()
-                } else {
-                    presented.join(", ")
-                }
-            )),
-            Some("use a name of the certificate in `version_server.url`".into()),
-        ),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            // They come as `DnsName("updates.example")`.
+            let names: Vec<_> = presented
+                .iter()
+                .map(|name| name.split('"').nth(1).unwrap_or(name))
+                .collect();
+            let names = if names.is_empty() {
+                "no name".to_owned()
+            } else {
+                names.join(", ")
+            };
+            (
+                printable(&format!(
+                    "the server's certificate is not for the name {host} but for {names}"
+                )),
+                Some("use a name of the certificate in `version_server.url`".into()),
+            )
+        }
         CertificateError::UnknownIssuer => (
             "the server's certificate is from an unknown issuer".into(),
             Some(
