@@ -15,7 +15,12 @@ pub(super) async fn run(cli: &Cli, command: &ChannelCommand, now: DateTime<Utc>)
     let check_schedule = |text: &str| parse_schedule(text, &root).map(drop);
     match command {
         ChannelCommand::Init { folder } => channel::init(folder)?,
-        ChannelCommand::Set { folder, version, critical, schedule } => {
+        ChannelCommand::Set {
+            folder,
+            version,
+            critical,
+            schedule,
+        } => {
             let read = |path: &std::path::PathBuf| {
                 std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
             };
@@ -35,11 +40,21 @@ pub(super) async fn run(cli: &Cli, command: &ChannelCommand, now: DateTime<Utc>)
             show(&contents)?;
             return Ok(if contents.is_valid() { 0 } else { 21 });
         }
-        ChannelCommand::Serve { folder, listen, tls_certificate, tls_key } => {
+        ChannelCommand::Serve {
+            folder,
+            listen,
+            tls_certificate,
+            tls_key,
+        } => {
             let tls = tls_certificate.clone().zip(tls_key.clone());
             let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key });
             let server = Embedded::bind(folder, *listen, tls.as_ref()).await?;
-            writeln!(io::stdout(), "serving {} on {}", folder.display(), server.url())?;
+            writeln!(
+                io::stdout(),
+                "serving {} on {}",
+                folder.display(),
+                server.url()
+            )?;
             let mut terminate = signal(SignalKind::terminate())?;
             let shutdown = async {
                 tokio::select! {
@@ -56,14 +71,22 @@ pub(super) async fn run(cli: &Cli, command: &ChannelCommand, now: DateTime<Utc>)
 fn show(contents: &Contents) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let wrong = |error: &ServerError| format!("wrong: {error}");
-    let version = contents.version.as_ref().map_or_else(wrong, ToString::to_string);
-    let critical =
-        contents.critical.as_ref().map_or_else(wrong, |yes| if *yes { "yes" } else { "no" }.to_owned());
+    let version = contents
+        .version
+        .as_ref()
+        .map_or_else(wrong, ToString::to_string);
+    let critical = contents
+        .critical
+        .as_ref()
+        .map_or_else(wrong, |yes| if *yes { "yes" } else { "no" }.to_owned());
     let schedule = match (&contents.schedule, &contents.schedule_fault) {
         (Err(error), _) => wrong(error),
         (Ok(_), Some(fault)) => format!("wrong: {fault}"),
         (Ok(ScheduleAnswer::Absent), None) => "none: agents take changes at once".to_owned(),
         (Ok(ScheduleAnswer::Document(text)), None) => text.trim().to_owned(),
     };
-    writeln!(out, "version   {version}\ncritical  {critical}\nschedule  {schedule}")
+    writeln!(
+        out,
+        "version   {version}\ncritical  {critical}\nschedule  {schedule}"
+    )
 }
