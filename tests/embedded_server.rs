@@ -80,7 +80,7 @@ async fn a_channel_goes_from_the_publisher_to_the_agent() {
         critical: Some(true),
         schedule: Some("nop\n".into()),
     };
-    channel::set(&channel, &change, |_| Ok(())).unwrap();
+    channel::set(&channel, &change).unwrap();
     let changed = client.version(Some(&none.kept), now()).await.unwrap();
     assert_eq!(
         (
@@ -96,18 +96,10 @@ async fn a_channel_goes_from_the_publisher_to_the_agent() {
     );
 
     let options = channel::location(&format!("{url}/stable")).unwrap();
-    assert!(
-        channel::read(&options, now(), |_| Ok(()))
-            .await
-            .unwrap()
-            .is_valid()
-    );
-    assert!(
-        !channel::read(&options, now(), |_| Err("no".into()))
-            .await
-            .unwrap()
-            .is_valid()
-    );
+    let found = channel::read(&options, now()).await.unwrap();
+    assert!(found.is_valid());
+    std::fs::write(channel.join("schedule"), "tomorrow").unwrap();
+    assert!(!channel::read(&options, now()).await.unwrap().is_valid());
 
     drop(stop);
     tokio::time::timeout(Duration::from_secs(5), running)

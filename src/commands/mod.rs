@@ -69,7 +69,7 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Status(arguments) => status::run(cli, arguments, now).await,
         Command::Schedule(arguments) => schedule::run(cli, arguments, now).await,
         Command::Config(command) => configuration::run(cli, command),
-        Command::Channel(command) => channel::run(cli, command, now).await,
+        Command::Channel(command) => channel::run(command, now).await,
     }
 }
 

@@ -2,6 +2,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use adapters::version::TargetVersion;
 use chrono::{DateTime, Utc};
 use reqwest::header::{DATE, ETAG, HeaderValue};
 use reqwest::{StatusCode, Url};
@@ -10,9 +11,7 @@ use super::answer::{Unreadable, read_cluster_version, read_critical, read_schedu
 use super::error::shown;
 use super::exchange::{Exchange, Limits, MAX_BODY_BYTES, TOTAL_TIMEOUT, http_date, text_of};
 use super::options::{Base, below, checked_url};
-use super::{
-    Answer, Kept, ScheduleAnswer, ServerError, ServerOptions, TargetVersion, VersionAnswer,
-};
+use super::{Answer, Kept, ScheduleAnswer, ServerError, ServerOptions, VersionAnswer};
 
 /// A longer name for an answer than this is not worth keeping.
 const MAX_ETAG_BYTES: usize = 256;

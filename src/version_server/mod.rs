@@ -14,9 +14,7 @@ mod error;
 mod exchange;
 mod kept;
 mod options;
-/// The embedded server.
-pub mod serve;
-mod target;
+mod serve;
 mod transport;
 mod trust;
 
@@ -27,7 +25,6 @@ pub use exchange::{MAX_BODY_BYTES, RETRIES, TOTAL_TIMEOUT};
 pub use kept::{Answer, Kept};
 pub use options::{Proxy, ServerOptions};
 pub use serve::{Embedded, TlsFiles};
-pub use target::TargetVersion;
 
 pub(crate) use options::url_host;
 pub(crate) use transport::local_builder;
