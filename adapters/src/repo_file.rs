@@ -1,7 +1,9 @@
 //! The INI dialect of `.repo` files and of the tools' main configuration. Own code, because the
 //! INI crates do not tell the line of a setting.
 
-use crate::repository::{ConfigurationFile, Connection, InsecureSetting, RepositoryEntry};
+use crate::repository::{
+    ConfigurationFile, Connection, InsecureSetting, RepositoryEntry, without_credentials,
+};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -183,7 +185,7 @@ fn entry(
         let secure = without_weak_options(&url);
         if secure != url {
             insecure.push(InsecureSetting {
-                setting: format!("baseurl={url}"),
+                setting: format!("baseurl={}", without_credentials(&url)),
                 line,
             });
         }

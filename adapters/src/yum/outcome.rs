@@ -65,7 +65,7 @@ const RULES: [Rule; 8] = [
         means: Failure::Untrusted,
     },
     Rule {
-        texts: &["exclude filtering", "versionlock"],
+        texts: &["All matches were filtered out", "versionlock"],
         means: Failure::Held,
     },
     Rule {
@@ -106,7 +106,8 @@ const ABSENT: [Rule; 1] = [Rule {
     means: Failure::NotOffered,
 }];
 
-const SCRIPTS: [&str; 3] = ["scriptlet failed", "Error in ", "Non-fatal "];
+/// Not "scriptlet" alone, which is also in the progress lines.
+const SCRIPTS: [&str; 2] = ["scriptlet failed", " scriptlet in rpm package"];
 
 fn failure(output: &CommandOutput) -> Failure {
     if output.exit == Exit::DeadlineExceeded {
@@ -218,7 +219,7 @@ pub(super) fn read_install(
     let about_scripts = |line: &&str| SCRIPTS.iter().any(|text| line.contains(text));
     if !output.returned_zero() {
         // A %pre that fails stops the transaction; the old version stays.
-        let script = lines().find(|line| line.contains("scriptlet"));
+        let script = lines().find(about_scripts);
         return Err(script.map_or_else(|| failure(output), |line| Failure::Script(shorten(line))));
     }
     // A %post that fails is exit 0 and only a line.

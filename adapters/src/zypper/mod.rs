@@ -22,6 +22,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Zypper;
 
+/// Seconds for a list. zypper itself waits 60 s for the lock that even a list takes, and it, not
+/// our deadline, is to say who holds it.
+const LISTING: u64 = 90;
+
 impl PackageManager for Zypper {
     fn kind(&self) -> ManagerKind {
         ManagerKind::Zypper
@@ -59,7 +63,7 @@ impl PackageManager for Zypper {
         query(
             arguments,
             format!("ask the host's index who offers {package}"),
-            60,
+            LISTING,
         )
     }
 
@@ -103,7 +107,7 @@ impl PackageManager for Zypper {
         query(
             arguments,
             format!("list what {} offers of {package}", view.repository),
-            60,
+            LISTING,
         )
     }
 

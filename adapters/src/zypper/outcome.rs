@@ -65,7 +65,7 @@ const RULES: [Rule; 6] = [
         means: Failure::Untrusted,
     },
     Rule {
-        texts: &["remove lock", "is locked", "conflicting requests"],
+        texts: &["remove lock", "is locked"],
         means: Failure::Held,
     },
     Rule {
@@ -86,32 +86,44 @@ const RULES: [Rule; 6] = [
 ];
 
 /// Last: an unsolvable problem that is no lock comes from another package.
-const PROBLEM: [Rule; 2] = [
-    Rule {
-        texts: &[
-            "nothing provides",
-            "Problem:",
-            "conflicts with",
-            "obsoletes",
-        ],
-        means: Failure::WouldChangeOthers,
-    },
-    Rule {
-        texts: &["not found in package names", "No provider of", "not found"],
-        means: Failure::NotOffered,
-    },
-];
+const PROBLEM: [Rule; 1] = [Rule {
+    texts: &[
+        "nothing provides",
+        "Problem:",
+        "conflicts with",
+        "obsoletes",
+    ],
+    means: Failure::WouldChangeOthers,
+}];
+
+const ABSENT: [Rule; 1] = [Rule {
+    texts: &["not found in package names", "No provider of", "not found."],
+    means: Failure::NotOffered,
+}];
+
+/// An XML answer as the lines that it says to people.
+fn in_plain_words(output: &CommandOutput) -> CommandOutput {
+    let mut plain = output.clone();
+    if let Ok(answer) = xml::read(&output.stdout) {
+        plain.stdout = answer.texts;
+    }
+    plain
+}
 
 fn failure(output: &CommandOutput) -> Failure {
+    let output = &in_plain_words(output);
     let detail = || match classify(output, &[]) {
         Failure::Unexpected(detail) | Failure::TimedOut(detail) => detail,
         other => other.to_string(),
     };
     match output.exit {
         Exit::DeadlineExceeded => classify(output, &[]),
-        Exit::Code(code::LOCKED) => Failure::Locked { detail: detail() },
+        Exit::Code(code::LOCKED) => rule_that_fits(output, &RULES[..1])
+            .unwrap_or_else(|| Failure::Locked { detail: detail() }),
         Exit::Code(code::NEEDS_ROOT) => Failure::NeedsRoot(detail()),
-        Exit::Code(code::NOT_FOUND) => Failure::NotOffered(detail()),
+        Exit::Code(code::NOT_FOUND) => {
+            rule_that_fits(output, &ABSENT).unwrap_or_else(|| Failure::NotOffered(detail()))
+        }
         _ => rule_that_fits(output, &RULES).unwrap_or_else(|| match output.exit {
             Exit::Code(code::NO_REPOSITORIES | code::REPOSITORIES_SKIPPED) => {
                 Failure::Offline(detail())
@@ -213,10 +225,7 @@ pub(super) fn read_simulation(output: &CommandOutput) -> Result<Vec<PackageChang
     let answer = xml::read(&output.stdout)?;
     let unexpected = |what: &str| Failure::Unexpected(format!("zypper's plan: {what}"));
     let Some(announced) = answer.packages_to_change else {
-        let nothing = answer
-            .messages
-            .iter()
-            .any(|message| message.contains("Nothing to do"));
+        let nothing = answer.texts.contains("Nothing to do");
         return if nothing {
             Ok(Vec::new())
         } else {
