@@ -90,7 +90,6 @@ impl PackageManager for Apt {
             format!("refresh the index of {}", view.repository),
             Duration::from_secs(120),
         )
-        .as_root()
     }
 
     fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {

@@ -138,10 +138,30 @@ fn failure(output: &CommandOutput) -> Failure {
     if output.exit == Exit::DeadlineExceeded {
         return classify(output, &[]);
     }
-    let found = tables
+    match tables
         .iter()
-        .find_map(|rules| rule_that_fits(output, rules));
-    found.unwrap_or_else(|| classify(output, &[]))
+        .find_map(|rules| rule_that_fits(output, rules))
+    {
+        Some(Failure::Locked { detail }) => Failure::Locked {
+            detail: with_holder(detail, output),
+        },
+        Some(failure) => failure,
+        None => classify(output, &[]),
+    }
+}
+
+/// After waiting in vain apt no longer says who holds the lock; it did while it waited.
+fn with_holder(detail: String, output: &CommandOutput) -> String {
+    let mut waiting = output.stdout.lines().rev();
+    match waiting.find_map(|line| line.split_once("It is held by ")) {
+        Some((_, holder)) if !detail.contains("held by") => {
+            format!(
+                "{detail} It is held by {}",
+                shorten(holder.trim_end_matches('.'))
+            )
+        }
+        _ => detail,
+    }
 }
 
 pub(super) fn read_installed(

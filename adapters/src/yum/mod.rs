@@ -120,7 +120,6 @@ impl PackageManager for Yum {
             format!("refresh the index of {}", view.repository),
             120,
         )
-        .as_root()
     }
 
     fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {

@@ -39,6 +39,9 @@ const RULES: [Rule; 8] = [
     Rule {
         texts: &[
             "No space left on device",
+            // curl's words, when it cannot write what it fetched.
+            "Failed writing received data to disk",
+            "Failure writing output to destination",
             "Disk Requirements",
             "needed on the",
             "more space needed",

@@ -90,6 +90,7 @@ impl PackageManager for Zypper {
             format!("refresh the index of {}", view.repository),
             120,
         )
+        .as_root()
     }
 
     fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {
@@ -127,6 +128,7 @@ impl PackageManager for Zypper {
             ),
             120,
         )
+        .as_root()
     }
 
     fn read_simulation(
@@ -171,7 +173,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn query(arguments: Vec<String>, purpose: String, seconds: u64) -> CommandSpec {
-    CommandSpec::query("zypper", arguments, purpose, Duration::from_secs(seconds)).as_root()
+    CommandSpec::query("zypper", arguments, purpose, Duration::from_secs(seconds))
 }
 
 /// Options that make zypper see nothing but the view.

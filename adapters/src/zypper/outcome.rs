@@ -39,6 +39,10 @@ const RULES: [Rule; 6] = [
     Rule {
         texts: &[
             "No space left on device",
+            // Its cache cannot take what it downloaded to /var/tmp.
+            "Can't hardlink/copy",
+            "Failed writing received data to disk",
+            "Failure writing output to destination",
             "not enough space",
             "Not enough space",
             "not enough free",
