@@ -1,6 +1,7 @@
 //! apt drives dpkg. Everything goes through a private configuration, given with `-c`: it is read
 //! after the host's (whose proxies and hooks stay) and, other than `-o`, can clear lists.
 
+mod failures;
 mod outcome;
 mod preferences;
 mod sources;

@@ -1,6 +1,7 @@
 //! zypper. It has no option that forces checks on, so it is given a repository folder of our own,
 //! in which the entry asks for all of them. Every zypper command takes libzypp's lock.
 
+mod failures;
 mod locks;
 mod outcome;
 mod sources;
