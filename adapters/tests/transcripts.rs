@@ -103,6 +103,57 @@ fn located() {
     }
 }
 
+/// `apt-cache madison` writes a flat repository without component and architecture.
+#[test]
+fn located_in_a_flat_repository() {
+    let case = Case::new(ManagerKind::Apt, "located-flat");
+    let entry = |line: &str| {
+        let path = "/etc/apt/sources.list.d/flat.list".into();
+        let file = adapters::ConfigurationFile {
+            path,
+            text: line.to_owned(),
+        };
+        case.adapter().entries(&[file]).0.remove(0)
+    };
+    let flat = entry("deb [trusted=yes] file:/srv/flat/ ./\n");
+    let other = entry("deb [trusted=yes] file:/srv/flat/ other/\n");
+    let entries = [flat.clone(), other, case.entry()];
+    let read = case
+        .adapter()
+        .read_located(&case.package, &entries, &case.output());
+    assert_eq!(read, Ok(vec![flat, case.entry()]));
+}
+
+/// The holder of a lock is what an operator wants to know.
+#[test]
+fn a_lock_names_its_holder() {
+    for (kind, holder) in [
+        (ManagerKind::Apt, "held by process 375 (apt-get)"),
+        (ManagerKind::Yum, "locked by 136"),
+        (ManagerKind::Zypper, "pid 398 (zypper)"),
+    ] {
+        let failure = Case::new(kind, "install-locked")
+            .installation()
+            .expect_err("locked");
+        assert!(failure.to_string().contains(holder), "{failure}");
+    }
+}
+
+/// What a crash leaves in rpm is not to be mistaken for a plan: dnf has "nothing to do", zypper
+/// removes the other copy.
+#[test]
+fn a_plan_on_a_broken_host_is_never_our_change_alone() {
+    let plan = Case::new(ManagerKind::Yum, "simulate-interrupted").simulation("1.0.0", "4.0.0");
+    assert_eq!(plan, Ok(Vec::new()));
+    let plan = Case::new(ManagerKind::Zypper, "simulate-interrupted").simulation("1.0.0", "4.0.0");
+    let actions: Vec<Action> = plan
+        .expect("a plan")
+        .iter()
+        .map(|change| change.action)
+        .collect();
+    assert_eq!(actions, [Action::Upgrade, Action::Remove]);
+}
+
 #[test]
 fn refresh() {
     for kind in MANAGERS {
@@ -117,6 +168,13 @@ fn refresh() {
                 matches!(read, Err(Failure::Untrusted(_))),
                 "{kind} {situation}: {read:?}"
             );
+        }
+        if kind == ManagerKind::Apt {
+            // Debian 13 verifies with sqv, whose words are its own.
+            assert!(matches!(
+                read("refresh-wrong-sqv"),
+                Err(Failure::Untrusted(_))
+            ));
         }
         for situation in ["refresh-unreachable", "refresh-missing"] {
             let read = read(situation);
@@ -285,6 +343,9 @@ fn what_stands_in_the_way() {
         (Apt, "install-locked", "the package manager is busy"),
         (Yum, "install-locked", "the package manager is busy"),
         (Zypper, "install-locked", "the package manager is busy"),
+        (Apt, "install-disk-full", "the disk is full"),
+        (Yum, "install-disk-full", "the disk is full"),
+        (Zypper, "install-disk-full", "the disk is full"),
         (Apt, "install-interrupted", "the package manager is broken"),
         (
             Apt,

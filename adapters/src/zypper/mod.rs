@@ -1,6 +1,7 @@
 //! zypper. It has no option that forces checks on, so it is given a repository folder of our own,
 //! in which the entry asks for all of them. Every zypper command takes libzypp's lock.
 
+mod failures;
 mod locks;
 mod outcome;
 mod sources;
@@ -94,6 +95,7 @@ impl PackageManager for Zypper {
             format!("refresh the index of {}", view.repository),
             120,
         )
+        .as_root()
     }
 
     fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {
@@ -131,6 +133,7 @@ impl PackageManager for Zypper {
             ),
             120,
         )
+        .as_root()
     }
 
     fn read_simulation(
@@ -175,7 +178,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn query(arguments: Vec<String>, purpose: String, seconds: u64) -> CommandSpec {
-    CommandSpec::query("zypper", arguments, purpose, Duration::from_secs(seconds)).as_root()
+    CommandSpec::query("zypper", arguments, purpose, Duration::from_secs(seconds))
 }
 
 /// Options that make zypper see nothing but the view.
