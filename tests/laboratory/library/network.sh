@@ -92,7 +92,10 @@ network_up() {
     done
     printf '%s\n' "$number" >"$hosts/$name/number"
     ip netns add "$namespace"
-    ip -n "$hub" link add "v-$number" type veth peer name host0 netns "$namespace"
+    # One hardware address per number: the hub's kernel keeps an address's last one for seconds,
+    # and a new host's packets would go to the host that had the number before.
+    ip -n "$hub" link add "v-$number" type veth \
+        peer name host0 address "02:00:0a:d5:00:$(printf %02x "$number")" netns "$namespace"
     ip -n "$hub" link set "v-$number" master br0 up
     ip -n "$namespace" link set lo up
     ip -n "$namespace" address add "10.213.0.$number/24" dev host0
