@@ -10,7 +10,9 @@ hub_up() {
     [ -e "/run/netns/$hub" ] || {
         ip netns add "$hub"
         ip -n "$hub" link set lo up
-        ip -n "$hub" link add br0 type bridge
+        # A fixed one: else the bridge takes the lowest of its members, and when a host comes or
+        # goes the others talk to the old one for half a minute.
+        ip -n "$hub" link add br0 address 02:00:0a:d5:00:01 type bridge
         ip -n "$hub" address add "$hub_address/24" dev br0
         ip -n "$hub" link set br0 up
     }
