@@ -229,12 +229,13 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
 
 /// Keeps the schedule fresh although no change is due, on the connection that is open already.
 pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
+    let reachable = matches!(gathered.facts.target, Reading::Taken { .. });
+    let question = sources.schedule_question(reachable);
     let fresh = gathered
         .state
         .schedule
         .asked_at
         .is_some_and(|asked| asked <= sources.now && sources.now - asked < SCHEDULE_AGE);
-    let reachable = matches!(gathered.facts.target, Reading::Taken { .. });
     if fresh
         || !reachable
         || !matches!(
@@ -244,7 +245,6 @@ pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mu
     {
         return;
     }
-    let question = sources.schedule_question(reachable);
     let fact = schedule(
         &question,
         &mut gathered.state.schedule,
@@ -294,7 +294,7 @@ pub async fn schedule(
     );
     *memory = remembered;
     warnings.extend(warning);
-    if let ScheduleFact::None { why } = &fact {
+    if let ScheduleFact::None { why, .. } = &fact {
         warnings.push(format!("no schedule ({why}): changes are taken at once"));
     }
     fact
@@ -316,6 +316,7 @@ fn fixed(
     match Schedule::resolve(document, &layout.root) {
         Err(error) => ScheduleFact::None {
             why: error.to_string(),
+            freezes: Vec::new(),
         },
         Ok(schedule) if schedule.is_hands_off() => ScheduleFact::HandsOff {
             source: source.to_owned(),
@@ -324,8 +325,9 @@ fn fixed(
             schedule,
             source: source.to_owned(),
         },
-        Ok(_) => ScheduleFact::None {
+        Ok(schedule) => ScheduleFact::None {
             why: "no window of the configuration has its end in the future".to_owned(),
+            freezes: schedule.document().freezes().to_vec(),
         },
     }
 }
