@@ -231,6 +231,7 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
 pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
     let reachable = matches!(gathered.facts.target, Reading::Taken { .. });
     let question = sources.schedule_question(reachable);
+    forget_other_places(&question, &mut gathered.state.schedule);
     let fresh = gathered
         .state
         .schedule
@@ -266,6 +267,7 @@ pub async fn schedule(
         now,
         ..
     } = *question;
+    forget_other_places(question, memory);
     let (source, answer) = match &policy.schedule {
         ScheduleSource::Inline(document) => {
             return fixed(document.clone(), "the configuration", layout, now);
@@ -298,6 +300,32 @@ pub async fn schedule(
         warnings.push(format!("no schedule ({why}): changes are taken at once"));
     }
     fact
+}
+
+/// Forgets what was kept of another server, channel or file: it says nothing of this one.
+fn forget_other_places(question: &ScheduleQuestion<'_>, memory: &mut ScheduleMemory) {
+    let file = |path: &Path| question.layout.host(path).display().to_string();
+    let server = question
+        .client
+        .as_ref()
+        .ok()
+        .map(|client| client.schedule_address());
+    let places = match (&question.policy.schedule, server) {
+        (ScheduleSource::File(path), _) => vec![file(path)],
+        // Nothing is kept of the configuration, and without a client the address is not known.
+        (ScheduleSource::Inline(_), _) | (ScheduleSource::Server | ScheduleSource::Auto, None) => {
+            return;
+        }
+        (ScheduleSource::Server, Some(server)) => vec![server],
+        (ScheduleSource::Auto, Some(server)) => vec![server, file(Path::new(EXPORTED_SCHEDULE))],
+    };
+    if memory
+        .kept
+        .as_ref()
+        .is_some_and(|kept| !places.contains(&kept.url))
+    {
+        *memory = ScheduleMemory::default();
+    }
 }
 
 /// Reads a document and loads its time zone.
