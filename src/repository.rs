@@ -156,7 +156,31 @@ async fn candidates(
         .manager
         .read_located(request.package, &entries, &answer)?;
     // A host whose cached index is empty does not know: every entry is asked.
-    Ok((if located.is_empty() { entries } else { located }, warnings))
+    let candidates = if located.is_empty() { entries } else { located };
+    Ok((without_repeats(candidates), warnings))
+}
+
+/// The same repository written twice, as after a hand-made entry and a vendor's package, is one.
+fn without_repeats(entries: Vec<RepositoryEntry>) -> Vec<RepositoryEntry> {
+    let place = |entry: &RepositoryEntry| {
+        let slashless = |url: &String| url.trim_end_matches('/').to_owned();
+        let urls: Vec<_> = entry.urls.iter().map(slashless).collect();
+        let suite = entry.suite.clone();
+        (
+            urls,
+            entry.mirror_list.clone(),
+            suite,
+            entry.components.clone(),
+        )
+    };
+    let mut seen = Vec::new();
+    let mut first = |entry: &RepositoryEntry| {
+        let place = place(entry);
+        let new = !seen.contains(&place);
+        seen.push(place);
+        new
+    };
+    entries.into_iter().filter(|entry| first(entry)).collect()
 }
 
 /// Reads the files that hold the host's repository entries.
@@ -258,11 +282,11 @@ fn mark(entry: &RepositoryEntry) -> String {
         text.push_str(url);
     }
     let digest = Sha256::digest(text);
-    digest
+    let number = digest
         .iter()
         .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
+    format!("{number:08x}")
 }
 
 /// Writes the files of a view.
@@ -484,6 +508,31 @@ mod tests {
             text.contains("BADSIG") && text.contains("timed out"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_repository_that_is_written_twice_is_one() {
+        let at = |id: &str, suite: &str, url: &str| RepositoryEntry {
+            urls: vec![url.to_owned()],
+            ..entry(id, suite)
+        };
+        let entries = vec![
+            at("vendor", "stable", "https://vendor.example/apt"),
+            at("again", "stable", "https://vendor.example/apt/"),
+            at("vendor", "testing", "https://vendor.example/apt"),
+            at("mirror", "stable", "https://mirror.example/apt"),
+        ];
+        let kept = without_repeats(entries);
+        let names: Vec<_> = kept
+            .iter()
+            .map(|e| (e.id.as_str(), e.suite.as_str()))
+            .collect();
+        let expected = [
+            ("vendor", "stable"),
+            ("vendor", "testing"),
+            ("mirror", "stable"),
+        ];
+        assert_eq!(names, expected);
     }
 
     #[test]
