@@ -406,8 +406,11 @@ async fn act<R: Runner>(
         started_at,
         ended_at: context.later(),
     };
-    record(context, name, &attempt)?;
     take_over(report, &applied, timing.reason());
+    // The change is made: a full disk must not hide what came of it.
+    if let Err(error) = record(context, name, &attempt) {
+        report.warnings.push(format!("not recorded: {error:#}"));
+    }
     if outcome::exit_code(applied.reason) == 0 {
         gathered.state.pending = None;
     }

@@ -101,11 +101,12 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
         });
     }
     let document = Document::new(now, context.host.clone(), reports);
+    // Told first: what came of a change must not be lost with a disk that is full.
+    print(cli, &document, arguments.json, detail, now)?;
     if mode == Mode::Act {
         let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
         publish(&layout, &document, &names)?;
     }
-    print(cli, &document, arguments.json, detail, now)?;
     Ok(exit_code(&document, arguments, policy, now))
 }
 
