@@ -40,7 +40,8 @@ pub async fn apply(
         Ok(output) => manager.read_installed(&change.package, &output),
         Err(failure) => Err(failure),
     };
-    let arrived = matches!(&installed, Ok(Installed::Present(package)) if package.version == change.to);
+    let arrived =
+        matches!(&installed, Ok(Installed::Present(package)) if package.version == change.to);
     let mut applied = Applied {
         reason: Reason::Updated,
         message: format!("updated {} → {}", change.from.as_str(), change.to.as_str()),
@@ -71,7 +72,8 @@ fn failed(
         || "the package manager reported success".to_owned(),
         ToString::to_string,
     );
-    let intact = matches!(&installed, Ok(Installed::Present(package)) if package.version == change.from);
+    let intact =
+        matches!(&installed, Ok(Installed::Present(package)) if package.version == change.from);
     let (reason, found) = match &installed {
         Ok(Installed::Present(package)) => {
             let reason = match &told {
@@ -90,8 +92,16 @@ fn failed(
         Some(Failure::Broken { repair, .. }) => Some(repair),
         _ => None,
     };
-    let message = format!("{} was not installed: {said}; now {found}", change.to.as_str());
-    Applied { reason, message, hint, ..applied }
+    let message = format!(
+        "{} was not installed: {said}; now {found}",
+        change.to.as_str()
+    );
+    Applied {
+        reason,
+        message,
+        hint,
+        ..applied
+    }
 }
 
 /// Looks at the process and the probes, and compares with the agent's health before.
@@ -107,20 +117,28 @@ async fn observe(
     if let Health::Unhealthy(evidence) = &examination.health {
         if matches!(health_before, Some(Health::Healthy(_))) {
             applied.reason = Reason::UnhealthyAfterUpdate;
-            applied.message = format!("{}, and the agent is unhealthy since: {evidence}", applied.message);
+            applied.message = format!(
+                "{}, and the agent is unhealthy since: {evidence}",
+                applied.message
+            );
             applied.hint = Some(format!(
                 "look at the agent's journal; `{}` is the version before",
                 change.from.as_str()
             ));
         } else {
-            applied.warnings.push(format!("the agent is unhealthy, as it was before: {evidence}"));
+            applied.warnings.push(format!(
+                "the agent is unhealthy, as it was before: {evidence}"
+            ));
         }
     } else if let Some(pid) = examination.main_pid
         && let Some((path, true)) = host::executable(pid)
     {
         applied.reason = Reason::RestartPending;
-        applied.message =
-            format!("{}; the running process still is the old {}", applied.message, path.display());
+        applied.message = format!(
+            "{}; the running process still is the old {}",
+            applied.message,
+            path.display()
+        );
         let unit = probes.unit.as_ref().and_then(|unit| unit.as_ref().ok());
         applied.hint = unit.map(|unit| format!("systemctl restart {unit}"));
     }
@@ -131,6 +149,8 @@ async fn observe(
 
 /// Whether the running main process executes the file that the package installed.
 pub fn runs_installed_file(pid: Option<u32>, files: &[String]) -> bool {
-    let Some((path, replaced)) = pid.and_then(host::executable) else { return false };
+    let Some((path, replaced)) = pid.and_then(host::executable) else {
+        return false;
+    };
     !replaced && files.iter().any(|file| Path::new(file) == path)
 }

@@ -33,7 +33,13 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
     /// A prefix of every path, for tests and images
-    #[arg(long, global = true, value_name = "DIR", default_value = "/", hide = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/",
+        hide = true
+    )]
     pub root: PathBuf,
     /// What to do
     #[command(subcommand)]
@@ -76,7 +82,10 @@ pub enum Command {
 
 /// Arguments of `run`.
 #[derive(Args, Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
 pub struct RunArguments {
     /// Only these agents (default: every configured one)
     #[arg(value_name = "AGENT")]

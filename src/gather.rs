@@ -6,7 +6,8 @@
 
 use crate::config::{OnCritical, Policy, ScheduleSource};
 use crate::decision::{
-    Critical, Facts, HoldFact, Platform, Reading, ScheduleAnswer, ScheduleFact, Target, TimingPolicy, resolve,
+    Critical, Facts, HoldFact, Platform, Reading, ScheduleAnswer, ScheduleFact, Target,
+    TimingPolicy, resolve,
 };
 use crate::health::probe::{Examination, Probes, examine};
 use crate::host;
@@ -93,18 +94,30 @@ pub async fn first<R: Runner>(
     state: AgentState,
     forced: bool,
 ) -> Gathered {
-    let Sources { policy, layout, now, .. } = *sources;
+    let Sources {
+        policy,
+        layout,
+        now,
+        ..
+    } = *sources;
     let query = sources.manager.query_installed(&policy.package);
     let (answer, output) = tokio::join!(
         async {
             match &sources.client {
-                Ok(client) => client.version(state.version.as_ref(), now).await.map_err(Problem::from),
-                Err(error) => Err(Problem { error: error.clone(), invalid: true }),
+                Ok(client) => client
+                    .version(state.version.as_ref(), now)
+                    .await
+                    .map_err(Problem::from),
+                Err(error) => Err(Problem {
+                    error: error.clone(),
+                    invalid: true,
+                }),
             }
         },
         sources.runner.run(&query)
     );
-    let installed = output.and_then(|output| sources.manager.read_installed(&policy.package, &output));
+    let installed =
+        output.and_then(|output| sources.manager.read_installed(&policy.package, &output));
     let mut gathered = Gathered {
         facts: Facts {
             built_at: built_at(),
@@ -114,8 +127,16 @@ pub async fn first<R: Runner>(
             target: Reading::NotTaken,
             downgrade: policy.downgrade,
             minimum_version: policy.minimum_version.clone(),
-            cluster: if policy.compatibility.is_some() { Reading::NotTaken } else { Reading::taken(None, now) },
-            quarantine: state.quarantine.iter().map(|bad| (bad.version.clone(), bad.cause.clone())).collect(),
+            cluster: if policy.compatibility.is_some() {
+                Reading::NotTaken
+            } else {
+                Reading::taken(None, now)
+            },
+            quarantine: state
+                .quarantine
+                .iter()
+                .map(|bad| (bad.version.clone(), bad.cause.clone()))
+                .collect(),
             holds: Reading::NotTaken,
             critical: Reading::NotTaken,
             schedule: Reading::NotTaken,
@@ -133,7 +154,11 @@ pub async fn first<R: Runner>(
         },
         state,
         warnings: Vec::new(),
-        unit: policy.health.unit.then(|| policy.unit.clone().map(Ok)).flatten(),
+        unit: policy
+            .health
+            .unit
+            .then(|| policy.unit.clone().map(Ok))
+            .flatten(),
         examination: None,
     };
     match answer {
@@ -146,7 +171,9 @@ pub async fn first<R: Runner>(
             gathered.facts.target = Reading::taken(target, now);
             gathered.state.version = Some(answer.kept);
         }
-        Err(Problem { error, invalid }) => gathered.facts.target = Reading::Failed { error, invalid },
+        Err(Problem { error, invalid }) => {
+            gathered.facts.target = Reading::Failed { error, invalid }
+        }
     }
     note_pending(&mut gathered, layout, now);
     gathered
@@ -154,7 +181,12 @@ pub async fn first<R: Runner>(
 
 /// Asks everything that a due change needs.
 pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
-    let Sources { policy, layout, now, .. } = *sources;
+    let Sources {
+        policy,
+        layout,
+        now,
+        ..
+    } = *sources;
     find_unit(sources, gathered).await;
     let probes = Probes {
         unit: gathered.unit.clone(),
@@ -186,20 +218,39 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
     gathered.facts.cluster = cluster;
     gathered.facts.health = Reading::taken(examination.health.clone(), now);
     gathered.examination = Some(examination);
-    gathered.facts.holds = holds(sources.manager, policy, layout, &gathered.facts.installed, now);
+    gathered.facts.holds = holds(
+        sources.manager,
+        policy,
+        layout,
+        &gathered.facts.installed,
+        now,
+    );
 }
 
 /// Keeps the schedule fresh although no change is due, on the connection that is open already.
 pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
-    let fresh = gathered.state.schedule.asked_at.is_some_and(|asked| {
-        asked <= sources.now && sources.now - asked < SCHEDULE_AGE
-    });
+    let fresh = gathered
+        .state
+        .schedule
+        .asked_at
+        .is_some_and(|asked| asked <= sources.now && sources.now - asked < SCHEDULE_AGE);
     let reachable = matches!(gathered.facts.target, Reading::Taken { .. });
-    if fresh || !reachable || !matches!(sources.policy.schedule, ScheduleSource::Auto | ScheduleSource::Server) {
+    if fresh
+        || !reachable
+        || !matches!(
+            sources.policy.schedule,
+            ScheduleSource::Auto | ScheduleSource::Server
+        )
+    {
         return;
     }
     let question = sources.schedule_question(reachable);
-    let fact = schedule(&question, &mut gathered.state.schedule, &mut gathered.warnings).await;
+    let fact = schedule(
+        &question,
+        &mut gathered.state.schedule,
+        &mut gathered.warnings,
+    )
+    .await;
     gathered.facts.schedule = Reading::taken(fact, sources.now);
 }
 
@@ -209,13 +260,21 @@ pub async fn schedule(
     memory: &mut ScheduleMemory,
     warnings: &mut Vec<String>,
 ) -> ScheduleFact {
-    let ScheduleQuestion { policy, layout, now, .. } = *question;
+    let ScheduleQuestion {
+        policy,
+        layout,
+        now,
+        ..
+    } = *question;
     let (source, answer) = match &policy.schedule {
         ScheduleSource::Inline(document) => {
             return fixed(document.clone(), "the configuration", layout, now);
         }
         ScheduleSource::File(path) => (path.display().to_string(), from_file(&layout.host(path))),
-        ScheduleSource::Server => ("the version server".to_owned(), from_server(question, memory).await),
+        ScheduleSource::Server => (
+            "the version server".to_owned(),
+            from_server(question, memory).await,
+        ),
         ScheduleSource::Auto => {
             let exported = layout.host(EXPORTED_SCHEDULE);
             match from_server(question, memory).await {
@@ -226,8 +285,13 @@ pub async fn schedule(
             }
         }
     };
-    let (fact, remembered, warning) =
-        resolve(&answer, memory, &source, |text| parse_schedule(text, &layout.root), now);
+    let (fact, remembered, warning) = resolve(
+        &answer,
+        memory,
+        &source,
+        |text| parse_schedule(text, &layout.root),
+        now,
+    );
     *memory = remembered;
     warnings.extend(warning);
     if let ScheduleFact::None { why } = &fact {
@@ -243,19 +307,37 @@ pub fn parse_schedule(text: &str, root: &Path) -> Result<Schedule, String> {
 }
 
 /// A schedule that stands in the configuration itself: nothing of it can be lost on the way.
-fn fixed(document: ScheduleDocument, source: &str, layout: &Layout, now: DateTime<Utc>) -> ScheduleFact {
+fn fixed(
+    document: ScheduleDocument,
+    source: &str,
+    layout: &Layout,
+    now: DateTime<Utc>,
+) -> ScheduleFact {
     match Schedule::resolve(document, &layout.root) {
-        Err(error) => ScheduleFact::None { why: error.to_string() },
-        Ok(schedule) if schedule.is_hands_off() => ScheduleFact::HandsOff { source: source.to_owned() },
-        Ok(schedule) if schedule.has_future(now) => ScheduleFact::InForce { schedule, source: source.to_owned() },
-        Ok(_) => ScheduleFact::None { why: "no window of the configuration has its end in the future".to_owned() },
+        Err(error) => ScheduleFact::None {
+            why: error.to_string(),
+        },
+        Ok(schedule) if schedule.is_hands_off() => ScheduleFact::HandsOff {
+            source: source.to_owned(),
+        },
+        Ok(schedule) if schedule.has_future(now) => ScheduleFact::InForce {
+            schedule,
+            source: source.to_owned(),
+        },
+        Ok(_) => ScheduleFact::None {
+            why: "no window of the configuration has its end in the future".to_owned(),
+        },
     }
 }
 
 fn from_file(path: &Path) -> ScheduleAnswer {
     match files::read_if_there(path) {
         Ok(Some(text)) if text.trim().is_empty() => ScheduleAnswer::Absent,
-        Ok(Some(text)) => ScheduleAnswer::Document { text, etag: None, url: path.display().to_string() },
+        Ok(Some(text)) => ScheduleAnswer::Document {
+            text,
+            etag: None,
+            url: path.display().to_string(),
+        },
         Ok(None) => ScheduleAnswer::Absent,
         Err(error) => ScheduleAnswer::Failed(format!("{error:#}")),
     }
@@ -277,9 +359,11 @@ async fn from_server(question: &ScheduleQuestion<'_>, memory: &ScheduleMemory) -
         Ok(answer) if answer.not_modified => ScheduleAnswer::NotModified,
         Ok(answer) => match answer.kept.value {
             version_server::ScheduleAnswer::Absent => ScheduleAnswer::Absent,
-            version_server::ScheduleAnswer::Document(text) => {
-                ScheduleAnswer::Document { text, etag: answer.kept.etag, url: answer.kept.url }
-            }
+            version_server::ScheduleAnswer::Document(text) => ScheduleAnswer::Document {
+                text,
+                etag: answer.kept.etag,
+                url: answer.kept.url,
+            },
         },
         Err(error) => ScheduleAnswer::Failed(error.to_string()),
     }
@@ -292,7 +376,12 @@ async fn critical<R: Runner>(
 ) -> Reading<Critical> {
     let client = match &sources.client {
         Ok(client) if reachable => client,
-        _ => return Reading::Failed { error: "the version server does not answer".to_owned(), invalid: false },
+        _ => {
+            return Reading::Failed {
+                error: "the version server does not answer".to_owned(),
+                invalid: false,
+            };
+        }
     };
     let value = match client.critical(None, sources.now).await {
         Ok(answer) if answer.kept.value => Critical::Yes,
@@ -315,20 +404,35 @@ async fn cluster<R: Runner>(
     };
     let client = match &sources.client {
         Ok(client) => client,
-        Err(error) => return Reading::Failed { error: error.clone(), invalid: true },
+        Err(error) => {
+            return Reading::Failed {
+                error: error.clone(),
+                invalid: true,
+            };
+        }
     };
-    match client.cluster_version(url.as_str(), state.cluster.as_ref(), sources.now).await {
+    match client
+        .cluster_version(url.as_str(), state.cluster.as_ref(), sources.now)
+        .await
+    {
         Ok(answer) => {
             let version = answer.kept.value.clone();
             state.cluster = Some(answer.kept);
             Reading::taken(Some(version), sources.now)
         }
-        Err(error) => match state.cluster.as_ref().filter(|kept| kept.url.starts_with(url.as_str())) {
+        Err(error) => match state
+            .cluster
+            .as_ref()
+            .filter(|kept| kept.url.starts_with(url.as_str()))
+        {
             Some(kept) => {
                 warnings.push(format!("the cluster's version is the kept one: {error}"));
                 Reading::taken(Some(kept.value.clone()), kept.fetched_at)
             }
-            None => Reading::Failed { error: error.to_string(), invalid: false },
+            None => Reading::Failed {
+                error: error.to_string(),
+                invalid: false,
+            },
         },
     }
 }
@@ -342,11 +446,20 @@ async fn find_unit<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered)
         gathered.unit = Some(Err("systemd does not run on this host".to_owned()));
         return;
     }
-    if gathered.unit.is_some() || !matches!(gathered.facts.installed.value(), Some(Installed::Present(_))) {
+    if gathered.unit.is_some()
+        || !matches!(
+            gathered.facts.installed.value(),
+            Some(Installed::Present(_))
+        )
+    {
         return;
     }
     let package = &sources.policy.package;
-    let files = match sources.runner.run(&sources.manager.list_files(package)).await {
+    let files = match sources
+        .runner
+        .run(&sources.manager.list_files(package))
+        .await
+    {
         Ok(output) => sources.manager.read_files(package, &output),
         Err(failure) => Err(failure),
     };
@@ -373,7 +486,10 @@ fn only_service(files: &[String]) -> Result<String, String> {
     match services.len() {
         1 => Ok(services.remove(0)),
         0 => Err("the package ships no service; set `unit`".to_owned()),
-        _ => Err(format!("the package ships several services ({}); set `unit`", services.join(", "))),
+        _ => Err(format!(
+            "the package ships several services ({}); set `unit`",
+            services.join(", ")
+        )),
     }
 }
 
@@ -389,14 +505,21 @@ fn holds(
     for place in manager.hold_files() {
         let path = layout.host(&place);
         let paths = match std::fs::read_dir(&path) {
-            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+            Ok(entries) => entries
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .collect(),
             Err(_) => vec![path],
         };
         for path in paths {
             match files::read_if_there(&path) {
                 Ok(Some(text)) => texts.push(ConfigurationFile { path, text }),
                 Ok(None) => {}
-                Err(error) => return Reading::Failed { error: format!("{error:#}"), invalid: false },
+                Err(error) => {
+                    return Reading::Failed {
+                        error: format!("{error:#}"),
+                        invalid: false,
+                    };
+                }
             }
         }
     }
@@ -411,7 +534,10 @@ fn holds(
     }
     let facts = found.into_iter().map(|hold| HoldFact {
         by_operator: false,
-        description: format!("held by the administrator: {} (release: {})", hold.place, hold.release),
+        description: format!(
+            "held by the administrator: {} (release: {})",
+            hold.place, hold.release
+        ),
         until: None,
     });
     Reading::taken(facts.collect(), now)
@@ -425,21 +551,31 @@ struct Problem {
 
 impl From<ServerError> for Problem {
     fn from(error: ServerError) -> Self {
-        Self { invalid: error.came_from_an_answer(), error: error.to_string() }
+        Self {
+            invalid: error.came_from_an_answer(),
+            error: error.to_string(),
+        }
     }
 }
 
 fn reading<T>(result: Result<T, Failure>, now: DateTime<Utc>) -> Reading<T> {
     match result {
         Ok(value) => Reading::taken(value, now),
-        Err(failure) => Reading::Failed { error: failure.to_string(), invalid: false },
+        Err(failure) => Reading::Failed {
+            error: failure.to_string(),
+            invalid: false,
+        },
     }
 }
 
 /// Remembers since when the target differs, and this host's share of a spread for it.
 fn note_pending(gathered: &mut Gathered, layout: &Layout, now: DateTime<Utc>) {
-    let Some(Target::Version(target)) = gathered.facts.target.value().cloned() else { return };
-    let Some(Installed::Present(package)) = gathered.facts.installed.value() else { return };
+    let Some(Target::Version(target)) = gathered.facts.target.value().cloned() else {
+        return;
+    };
+    let Some(Installed::Present(package)) = gathered.facts.installed.value() else {
+        return;
+    };
     if package.version.target().as_ref() == Some(&target) {
         gathered.state.pending = None;
         return;
@@ -456,7 +592,9 @@ fn note_pending(gathered: &mut Gathered, layout: &Layout, now: DateTime<Utc>) {
 /// Moves the mark of the confirmed clock, at a grain that keeps idle ticks from writing.
 fn confirm_clock(state: &mut AgentState, server: Option<DateTime<Utc>>, now: DateTime<Utc>) {
     let agrees = server.is_some_and(|server| (server - now).abs() <= CLOCK_AGREEMENT);
-    let moves = state.confirmed_clock.is_none_or(|mark| now - mark >= CLOCK_GRAIN);
+    let moves = state
+        .confirmed_clock
+        .is_none_or(|mark| now - mark >= CLOCK_GRAIN);
     if agrees && moves {
         state.confirmed_clock = Some(now);
     }

@@ -12,8 +12,15 @@ const PROGRAM_FOLDERS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The host's name, or `localhost` where the kernel has none.
 pub fn name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() { "localhost".to_owned() } else { name }
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name
+    }
 }
 
 /// This host's place in a spread, 0 ≤ share < 1: the same for the same host and target, and even
@@ -21,7 +28,10 @@ pub fn name() -> String {
 pub fn share(layout: &Layout, target: &str) -> f64 {
     let machine_id = fs::read_to_string(layout.host("/etc/machine-id")).unwrap_or_default();
     let digest = Sha256::digest(format!("{}\n{}\n{target}", machine_id.trim(), name()));
-    let number = digest.iter().take(4).fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
+    let number = digest
+        .iter()
+        .take(4)
+        .fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
     f64::from(number) / (f64::from(u32::MAX) + 1.0)
 }
 
@@ -46,18 +56,25 @@ pub fn package_manager(
     let find = |name: &str| program(layout, name);
     let complete = |kind: ManagerKind| match kind {
         ManagerKind::Apt => find("apt-get").filter(|_| find("dpkg-query").is_some()),
-        ManagerKind::Yum => find("dnf").or_else(|| find("yum")).filter(|_| find("rpm").is_some()),
+        ManagerKind::Yum => find("dnf")
+            .or_else(|| find("yum"))
+            .filter(|_| find("rpm").is_some()),
         ManagerKind::Zypper => find("zypper").filter(|_| find("rpm").is_some()),
     };
     let kinds = configured.map_or_else(
         || vec![ManagerKind::Apt, ManagerKind::Yum, ManagerKind::Zypper],
         |kind| vec![kind],
     );
-    let mut found: Vec<_> =
-        kinds.iter().filter_map(|kind| complete(*kind).map(|path| (*kind, path))).collect();
+    let mut found: Vec<_> = kinds
+        .iter()
+        .filter_map(|kind| complete(*kind).map(|path| (*kind, path)))
+        .collect();
     if found.len() > 1 {
         let names: Vec<_> = found.iter().map(|(kind, _)| kind.to_string()).collect();
-        let text = format!("this host has several package managers ({})", names.join(", "));
+        let text = format!(
+            "this host has several package managers ({})",
+            names.join(", ")
+        );
         return Err(NoManager::Ambiguous(text));
     }
     let Some((kind, path)) = found.pop() else {
@@ -106,7 +123,9 @@ fn not_dnf_4(program: &Path) -> Option<String> {
     let target = fs::canonicalize(program).ok()?;
     match target.file_name()?.to_string_lossy().as_ref() {
         name if name.starts_with("dnf5") => Some("dnf 5 is not supported yet".to_owned()),
-        "yum" => Some("yum 3 is not supported; RHEL 8 and later have dnf 4 under that name".to_owned()),
+        "yum" => {
+            Some("yum 3 is not supported; RHEL 8 and later have dnf 4 under that name".to_owned())
+        }
         _ => None,
     }
 }
@@ -117,7 +136,10 @@ pub fn free_bytes(layout: &Layout) -> Vec<(String, u64)> {
         .iter()
         .filter_map(|folder| {
             let status = rustix::fs::statvfs(layout.host(folder)).ok()?;
-            Some(((*folder).to_owned(), status.f_bavail.saturating_mul(status.f_frsize)))
+            Some((
+                (*folder).to_owned(),
+                status.f_bavail.saturating_mul(status.f_frsize),
+            ))
         })
         .collect()
 }
@@ -161,37 +183,58 @@ mod tests {
 
     #[test]
     fn the_only_manager_is_taken_and_two_or_none_are_named() {
-        assert_eq!(found(&["apt-get", "dpkg-query", "rpm"], None), Ok(ManagerKind::Apt));
-        assert_eq!(found(&["yum", "rpm"], None).map_err(|_| ()), Err(()), "a program of its own called yum is yum 3");
+        assert_eq!(
+            found(&["apt-get", "dpkg-query", "rpm"], None),
+            Ok(ManagerKind::Apt)
+        );
+        assert_eq!(
+            found(&["yum", "rpm"], None).map_err(|_| ()),
+            Err(()),
+            "a program of its own called yum is yum 3"
+        );
         assert_eq!(found(&["dnf", "rpm"], None), Ok(ManagerKind::Yum));
         assert_eq!(found(&["zypper", "rpm"], None), Ok(ManagerKind::Zypper));
         let both = found(&["apt-get", "dpkg-query", "zypper", "rpm"], None);
         assert!(matches!(both, Err(NoManager::Ambiguous(text)) if text.contains("apt, zypper")));
-        assert!(matches!(found(&["sh"], None), Err(NoManager::Unsupported(_))));
+        assert!(matches!(
+            found(&["sh"], None),
+            Err(NoManager::Unsupported(_))
+        ));
     }
 
     #[test]
     fn a_configured_manager_is_never_replaced_by_another() {
         let all = ["apt-get", "dpkg-query", "zypper", "rpm"];
-        assert_eq!(found(&all, Some(ManagerKind::Zypper)), Ok(ManagerKind::Zypper));
-        assert!(matches!(found(&all, Some(ManagerKind::Yum)), Err(NoManager::Unsupported(text)) if text.contains("yum is configured")));
+        assert_eq!(
+            found(&all, Some(ManagerKind::Zypper)),
+            Ok(ManagerKind::Zypper)
+        );
+        assert!(
+            matches!(found(&all, Some(ManagerKind::Yum)), Err(NoManager::Unsupported(text)) if text.contains("yum is configured"))
+        );
     }
 
     #[test]
     fn dnf_5_and_ostree_are_refused() {
         let (root, layout) = host(&["dnf5", "rpm"]);
         symlink("dnf5", root.path().join("usr/bin/dnf")).unwrap();
-        assert!(matches!(package_manager(&layout, None), Err(NoManager::Unsupported(text)) if text.contains("dnf 5")));
+        assert!(
+            matches!(package_manager(&layout, None), Err(NoManager::Unsupported(text)) if text.contains("dnf 5"))
+        );
         let (root, layout) = host(&["apt-get", "dpkg-query"]);
         fs::create_dir_all(root.path().join("run")).unwrap();
         fs::write(root.path().join("run/ostree-booted"), "").unwrap();
-        assert!(matches!(package_manager(&layout, None), Err(NoManager::Unsupported(text)) if text.contains("ostree")));
+        assert!(
+            matches!(package_manager(&layout, None), Err(NoManager::Unsupported(text)) if text.contains("ostree"))
+        );
     }
 
     #[test]
     fn shares_are_stable_and_even() {
         let (_root, layout) = host(&[]);
-        let shares: Vec<_> = (0..1000).map(|n| share(&layout, &format!("1.0.{n}"))).collect();
+        let shares: Vec<_> = (0..1000)
+            .map(|n| share(&layout, &format!("1.0.{n}")))
+            .collect();
         assert!(shares.iter().all(|share| (0.0..1.0).contains(share)));
         let mean = shares.iter().sum::<f64>() / 1000.0;
         assert!((0.45..0.55).contains(&mean), "{mean}");

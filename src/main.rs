@@ -8,10 +8,15 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     commands::start_logging(&cli);
-    #[expect(clippy::disallowed_methods, reason = "this is the one reading of the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one reading of the clock"
+    )]
     let now = chrono::Utc::now();
     // One thread: what runs at the same time waits for a server or a child process.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(&cli, now)),
         Err(error) => Err(error.into()),

@@ -30,7 +30,9 @@ pub enum State {
 }
 
 /// How urgent each exit code is, most urgent first: with several agents the most urgent wins.
-const URGENCY: [u8; 18] = [32, 1, 31, 30, 25, 23, 20, 26, 77, 22, 27, 21, 24, 33, 75, 11, 10, 0];
+const URGENCY: [u8; 18] = [
+    32, 1, 31, 30, 25, 23, 20, 26, 77, 22, 27, 21, 24, 33, 75, 11, 10, 0,
+];
 
 /// The exit code of a reason.
 pub fn exit_code(reason: Reason) -> u8 {
@@ -64,7 +66,9 @@ pub fn exit_code(reason: Reason) -> u8 {
         Reason::NotOffered => 22,
         Reason::RepositoryUntrusted => 23,
         Reason::PackageManagerBusy => 24,
-        Reason::PackageManagerBroken | Reason::PackageBroken | Reason::PackageDatabaseUnreadable => 25,
+        Reason::PackageManagerBroken
+        | Reason::PackageBroken
+        | Reason::PackageDatabaseUnreadable => 25,
         Reason::ClockBeforeBuild
         | Reason::ClockWentBack
         | Reason::UnsupportedPlatform
@@ -99,7 +103,9 @@ pub fn of_decision(verdict: Verdict) -> (State, Reason) {
     match verdict {
         Verdict::Stop(_, reason) => (stopped(reason), reason),
         Verdict::Proceed(timing) => (State::WouldUpdate, timing.reason()),
-        Verdict::Undecided(GateName::Timing | GateName::Freeze) => (State::Waiting, Reason::ScheduleUnconfirmed),
+        Verdict::Undecided(GateName::Timing | GateName::Freeze) => {
+            (State::Waiting, Reason::ScheduleUnconfirmed)
+        }
         Verdict::Undecided(_) => (State::Refused, Reason::InternalError),
     }
 }
@@ -129,7 +135,12 @@ mod tests {
 
     #[test]
     fn a_waiting_agent_is_no_failure() {
-        for reason in [Reason::OutsideWindow, Reason::HeldByOperator, Reason::Frozen, Reason::HandsOff] {
+        for reason in [
+            Reason::OutsideWindow,
+            Reason::HeldByOperator,
+            Reason::Frozen,
+            Reason::HandsOff,
+        ] {
             assert_eq!((stopped(reason), exit_code(reason)), (State::Waiting, 0));
         }
         assert_eq!(stopped(Reason::NotOffered), State::Refused);

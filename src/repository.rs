@@ -6,8 +6,8 @@ use crate::decision::{Reading, Reason, RepositoryFacts, authorize};
 use crate::host;
 use crate::state::{Layout, files};
 use adapters::{
-    Change, ConfigurationFile, Failure, InstalledPackage, Offered, PackageManager, PackageName, PrivateView,
-    RepositoryEntry, Runner, TargetVersion, select,
+    Change, ConfigurationFile, Failure, InstalledPackage, Offered, PackageManager, PackageName,
+    PrivateView, RepositoryEntry, Runner, TargetVersion, select,
 };
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -68,7 +68,11 @@ struct Asked {
 
 /// Finds the entry, refreshes its index alone, chooses the native version by equality and lets the
 /// package manager work out the change.
-pub async fn prepare(request: &Request<'_>, runner: &impl Runner, now: DateTime<Utc>) -> Result<Prepared> {
+pub async fn prepare(
+    request: &Request<'_>,
+    runner: &impl Runner,
+    now: DateTime<Utc>,
+) -> Result<Prepared> {
     let (candidates, warnings) = candidates(request, runner).await?;
     let mut prepared = Prepared {
         facts: RepositoryFacts {
@@ -127,7 +131,9 @@ async fn candidates(
         return Ok((entries, warnings));
     }
     let located = match runner.run(&request.manager.locate(request.package)).await {
-        Ok(output) => request.manager.read_located(request.package, &entries, &output)?,
+        Ok(output) => request
+            .manager
+            .read_located(request.package, &entries, &output)?,
         Err(failure) => return Err(failure.into()),
     };
     // A host whose cached index is empty does not know: every entry is asked.
@@ -135,13 +141,20 @@ async fn candidates(
 }
 
 /// Reads the files that hold the host's repository entries.
-fn read_configuration(layout: &Layout, manager: &dyn PackageManager) -> Result<Vec<ConfigurationFile>> {
+fn read_configuration(
+    layout: &Layout,
+    manager: &dyn PackageManager,
+) -> Result<Vec<ConfigurationFile>> {
     let mut texts = Vec::new();
     for place in manager.configuration_files() {
         let path = layout.host(&place);
         let mut paths = if path.is_dir() {
-            let entries = fs::read_dir(&path).with_context(|| format!("read the folder {}", path.display()))?;
-            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()).collect()
+            let entries = fs::read_dir(&path)
+                .with_context(|| format!("read the folder {}", path.display()))?;
+            entries
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| path.is_file())
+                .collect()
         } else {
             vec![path]
         };
@@ -158,10 +171,16 @@ fn read_configuration(layout: &Layout, manager: &dyn PackageManager) -> Result<V
 /// Writes the private view of one entry, refreshes it and lists what it offers.
 async fn ask(request: &Request<'_>, entry: RepositoryEntry, runner: &impl Runner) -> Result<Asked> {
     let folder = request.folder.join(folder_name(&entry));
-    let view = request.manager.private_view(&entry, request.package, &folder);
+    let view = request
+        .manager
+        .private_view(&entry, request.package, &folder);
     write_view(&view)?;
     let offered = offered(request, &view, runner).await;
-    Ok(Asked { entry, view, offered })
+    Ok(Asked {
+        entry,
+        view,
+        offered,
+    })
 }
 
 async fn offered(
@@ -171,7 +190,12 @@ async fn offered(
 ) -> Result<Vec<Offered>, Failure> {
     let output = run(&request.manager.refresh(view), request.is_root, runner).await?;
     request.manager.read_refresh(&output)?;
-    let output = run(&request.manager.list_offered(view, request.package), request.is_root, runner).await?;
+    let output = run(
+        &request.manager.list_offered(view, request.package),
+        request.is_root,
+        runner,
+    )
+    .await?;
     request.manager.read_offered(request.package, &output)
 }
 
@@ -189,7 +213,13 @@ async fn run(
 
 /// The name of an entry's folder: readable, and different for different entries.
 fn folder_name(entry: &RepositoryEntry) -> String {
-    let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let safe = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
     [entry.id.as_str(), entry.suite.as_str()]
         .iter()
         .filter(|part| !part.is_empty())
@@ -207,7 +237,11 @@ pub fn write_view(view: &PrivateView) -> Result<()> {
         files::create_folder(folder, 0o755)?;
     }
     for file in &view.files {
-        files::replace(&file.path, file.text.as_bytes(), if file.secret { 0o600 } else { 0o644 })?;
+        files::replace(
+            &file.path,
+            file.text.as_bytes(),
+            if file.secret { 0o600 } else { 0o644 },
+        )?;
     }
     Ok(())
 }
@@ -217,13 +251,20 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
     let mut matching = Vec::new();
     let mut names = Vec::new();
     let mut failures = Vec::new();
-    for Asked { entry, view, offered } in asked {
+    for Asked {
+        entry,
+        view,
+        offered,
+    } in asked
+    {
         let name = entry_name(&entry);
         match offered {
             Err(failure) => failures.push((name, failure)),
             Ok(offered) => {
                 names.push(name);
-                if let Some(chosen) = select(&offered, request.target, &request.installed.architecture) {
+                if let Some(chosen) =
+                    select(&offered, request.target, &request.installed.architecture)
+                {
                     matching.push((entry, view, chosen));
                 }
                 prepared.facts.offered.extend(offered);
@@ -240,7 +281,11 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
             }
         }
         1 => {
-            prepared.warnings.extend(failures.iter().map(|(name, failure)| format!("{name}: {failure}")));
+            prepared.warnings.extend(
+                failures
+                    .iter()
+                    .map(|(name, failure)| format!("{name}: {failure}")),
+            );
             for (entry, view, chosen) in matching {
                 prepared.facts.repository = Reading::taken(entry_name(&entry), now);
                 prepared.facts.change = Some(Change {
@@ -254,8 +299,15 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
             }
         }
         _ => {
-            let names: Vec<_> = matching.iter().map(|(entry, ..)| entry_name(entry)).collect();
-            let text = format!("several repositories offer {}: {}", request.target, names.join(" and "));
+            let names: Vec<_> = matching
+                .iter()
+                .map(|(entry, ..)| entry_name(entry))
+                .collect();
+            let text = format!(
+                "several repositories offer {}: {}",
+                request.target,
+                names.join(" and ")
+            );
             prepared.facts.failure = Some((Reason::RepositoryAmbiguous, text));
         }
     }
@@ -264,6 +316,10 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
 /// An entry as said to a person: its id and where it is defined.
 fn entry_name(entry: &RepositoryEntry) -> String {
     let (path, line) = &entry.defined_at;
-    let suite = if entry.suite.is_empty() { String::new() } else { format!(" {}", entry.suite) };
+    let suite = if entry.suite.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", entry.suite)
+    };
     format!("{}{suite} ({}:{line})", entry.id, path.display())
 }

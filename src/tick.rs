@@ -60,26 +60,54 @@ impl<R> Context<'_, R> {
 }
 
 /// Serves one agent. A fault of this program becomes its report, so that the next agent has its turn.
-pub async fn serve<R: Runner>(context: &Context<'_, R>, name: &str, policy: &Policy) -> AgentReport {
+pub async fn serve<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    policy: &Policy,
+) -> AgentReport {
     let server = &policy.version_server.url;
     match tick(context, name, policy).await {
         Ok(report) => report,
-        Err(error) => {
-            build::without_facts(name, server, Reason::InternalError, format!("{error:#}"), None)
-        }
+        Err(error) => build::without_facts(
+            name,
+            server,
+            Reason::InternalError,
+            format!("{error:#}"),
+            None,
+        ),
     }
 }
 
-async fn tick<R: Runner>(context: &Context<'_, R>, name: &str, policy: &Policy) -> Result<AgentReport> {
-    let (layout, now, server) = (context.layout, context.now, policy.version_server.url.as_str());
+async fn tick<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    policy: &Policy,
+) -> Result<AgentReport> {
+    let (layout, now, server) = (
+        context.layout,
+        context.now,
+        policy.version_server.url.as_str(),
+    );
     let (manager, platform) = match host::package_manager(layout, policy.package_manager) {
         Ok(found) => found,
         Err(NoManager::Unsupported(why)) => {
-            return Ok(build::without_facts(name, server, Reason::UnsupportedPlatform, why, None));
+            return Ok(build::without_facts(
+                name,
+                server,
+                Reason::UnsupportedPlatform,
+                why,
+                None,
+            ));
         }
         Err(NoManager::Ambiguous(why)) => {
             let hint = format!("set `package_manager` of agent {name} in the configuration");
-            return Ok(build::without_facts(name, server, Reason::ConfigurationInvalid, why, Some(hint)));
+            return Ok(build::without_facts(
+                name,
+                server,
+                Reason::ConfigurationInvalid,
+                why,
+                Some(hint),
+            ));
         }
     };
     let (stored, unreadable) = load_state(context, name)?;
@@ -101,7 +129,14 @@ async fn tick<R: Runner>(context: &Context<'_, R>, name: &str, policy: &Policy) 
     } else {
         gather::refresh_schedule(&sources, &mut gathered).await;
     }
-    let mut report = build::of_decision(name, server, &gathered.facts, &decision, &gathered.state, now);
+    let mut report = build::of_decision(
+        name,
+        server,
+        &gathered.facts,
+        &decision,
+        &gathered.state,
+        now,
+    );
     report.warnings.append(&mut gathered.warnings);
     if context.mode != Mode::Act {
         running(&sources, &gathered, &mut report).await;
@@ -109,7 +144,17 @@ async fn tick<R: Runner>(context: &Context<'_, R>, name: &str, policy: &Policy) 
     match context.mode {
         Mode::Look => {}
         Mode::DryRun => dry_run(context, &sources, &gathered, &decision, &mut report).await?,
-        Mode::Act => act(context, name, &sources, &mut gathered, &decision, &mut report).await?,
+        Mode::Act => {
+            act(
+                context,
+                name,
+                &sources,
+                &mut gathered,
+                &decision,
+                &mut report,
+            )
+            .await?
+        }
     }
     if context.mode == Mode::Act && gathered.state.differs(&stored) {
         gathered.state.store(layout, name)?;
@@ -129,11 +174,29 @@ fn load_state<R>(context: &Context<'_, R>, name: &str) -> Result<(AgentState, Op
 }
 
 /// Which version the main process runs, where that can be told from the package's own files.
-async fn running<R: Runner>(sources: &Sources<'_, R>, gathered: &Gathered, report: &mut AgentReport) {
-    let Some(pid) = gathered.examination.as_ref().and_then(|examination| examination.main_pid) else { return };
+async fn running<R: Runner>(
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+    report: &mut AgentReport,
+) {
+    let Some(pid) = gathered
+        .examination
+        .as_ref()
+        .and_then(|examination| examination.main_pid)
+    else {
+        return;
+    };
     let package = &sources.policy.package;
-    let Ok(output) = sources.runner.run(&sources.manager.list_files(package)).await else { return };
-    let Ok(files) = sources.manager.read_files(package, &output) else { return };
+    let Ok(output) = sources
+        .runner
+        .run(&sources.manager.list_files(package))
+        .await
+    else {
+        return;
+    };
+    let Ok(files) = sources.manager.read_files(package, &output) else {
+        return;
+    };
     if runs_installed_file(Some(pid), &files) {
         report.running.version.clone_from(&report.installed.version);
     }
@@ -153,11 +216,16 @@ async fn dry_run<R: Runner>(
         .permissions(Permissions::from_mode(0o755))
         .tempdir()
         .context("create a folder for the dry run")?;
-    let Some(prepared) = prepared(context, sources, gathered, scratch.path()).await? else { return Ok(()) };
+    let Some(prepared) = prepared(context, sources, gathered, scratch.path()).await? else {
+        return Ok(());
+    };
     let proceeds = matches!(decision.verdict, Verdict::Proceed(_));
     report.warnings.extend(prepared.warnings.iter().cloned());
-    report.target.package_version =
-        prepared.facts.change.as_ref().map(|change| change.to.as_str().to_owned());
+    report.target.package_version = prepared
+        .facts
+        .change
+        .as_ref()
+        .map(|change| change.to.as_str().to_owned());
     report.plan = plan(context, sources, &prepared);
     let gates = authorize(&prepared.facts);
     if proceeds {
@@ -170,19 +238,33 @@ async fn dry_run<R: Runner>(
 }
 
 /// The commands as they would run for real, with the folders of a real run.
-fn plan<R: Runner>(context: &Context<'_, R>, sources: &Sources<'_, R>, prepared: &Prepared) -> Vec<String> {
+fn plan<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    prepared: &Prepared,
+) -> Vec<String> {
     let (Some(entry), Some(view), Some(change)) =
         (&prepared.entry, &prepared.view, &prepared.facts.change)
     else {
         return Vec::new();
     };
-    let folder = view.folder.file_name().map(|name| views(context.layout).join(name)).unwrap_or_default();
-    let view = sources.manager.private_view(entry, &sources.policy.package, &folder);
+    let folder = view
+        .folder
+        .file_name()
+        .map(|name| views(context.layout).join(name))
+        .unwrap_or_default();
+    let view = sources
+        .manager
+        .private_view(entry, &sources.policy.package, &folder);
     let manager = sources.manager;
-    [manager.refresh(&view), manager.simulate(&view, change), manager.install(&view, change)]
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    [
+        manager.refresh(&view),
+        manager.simulate(&view, change),
+        manager.install(&view, change),
+    ]
+    .iter()
+    .map(ToString::to_string)
+    .collect()
 }
 
 /// Where the private views are kept.
@@ -197,9 +279,10 @@ async fn prepared<R: Runner>(
     folder: &Path,
 ) -> Result<Option<Prepared>> {
     use crate::decision::Target;
-    let (Some(Installed::Present(installed)), Some(Target::Version(target))) =
-        (gathered.facts.installed.value(), gathered.facts.target.value())
-    else {
+    let (Some(Installed::Present(installed)), Some(Target::Version(target))) = (
+        gathered.facts.installed.value(),
+        gathered.facts.target.value(),
+    ) else {
         return Ok(None);
     };
     if installed.version.target().as_ref() == Some(target) {
@@ -216,7 +299,9 @@ async fn prepared<R: Runner>(
         layout: context.layout,
         is_root: context.is_root,
     };
-    prepare(&request, context.runner, context.now).await.map(Some)
+    prepare(&request, context.runner, context.now)
+        .await
+        .map(Some)
 }
 
 /// The configuration's word for a repository, as the adapters speak of it.
@@ -247,14 +332,21 @@ async fn act<R: Runner>(
     decision: &Decision,
     report: &mut AgentReport,
 ) -> Result<()> {
-    let Verdict::Proceed(timing) = decision.verdict else { return Ok(()) };
+    let Verdict::Proceed(timing) = decision.verdict else {
+        return Ok(());
+    };
     let folder = views(context.layout);
-    let Some(prepared) = prepared(context, sources, gathered, &folder).await? else { return Ok(()) };
+    let Some(prepared) = prepared(context, sources, gathered, &folder).await? else {
+        return Ok(());
+    };
     report.warnings.extend(prepared.warnings.iter().cloned());
     build::authorized(report, authorize(&prepared.facts), name);
-    let (Some(change), Some(view), 0, State::WouldUpdate) =
-        (&prepared.facts.change, &prepared.view, report.exit_code, report.state)
-    else {
+    let (Some(change), Some(view), 0, State::WouldUpdate) = (
+        &prepared.facts.change,
+        &prepared.view,
+        report.exit_code,
+        report.state,
+    ) else {
         return Ok(());
     };
     report.target.package_version = Some(change.to.as_str().to_owned());
@@ -272,7 +364,15 @@ async fn act<R: Runner>(
         confirm: sources.policy.health.confirm,
     };
     let before = gathered.facts.health.value();
-    let applied = apply(sources.manager, view, change, &probes, before, context.runner).await;
+    let applied = apply(
+        sources.manager,
+        view,
+        change,
+        &probes,
+        before,
+        context.runner,
+    )
+    .await;
     let attempt = Attempt {
         from: change.from.as_str().to_owned(),
         to: change.to.as_str().to_owned(),
@@ -286,7 +386,9 @@ async fn act<R: Runner>(
     if outcome::exit_code(applied.reason) == 0 {
         gathered.state.pending = None;
     }
-    gathered.state.restarts = applied.examination.and_then(|examination| examination.restarts);
+    gathered.state.restarts = applied
+        .examination
+        .and_then(|examination| examination.restarts);
     report.last_attempt = Some(attempt.clone());
     gathered.state.last_attempt = Some(attempt);
     Ok(())
@@ -320,7 +422,11 @@ fn take_over(report: &mut AgentReport, applied: &Applied, trigger: Reason) {
     };
     report.exit_code = outcome::exit_code(applied.reason);
     report.message = match applied.reason {
-        Reason::Updated => format!("{} ({})", applied.message, trigger.as_str().replace('_', " ")),
+        Reason::Updated => format!(
+            "{} ({})",
+            applied.message,
+            trigger.as_str().replace('_', " ")
+        ),
         _ => applied.message.clone(),
     };
     report.hint.clone_from(&applied.hint);
@@ -335,4 +441,3 @@ fn take_over(report: &mut AgentReport, applied: &Applied, trigger: Reason) {
         }
     }
 }
-

@@ -4,7 +4,9 @@
 //! `AGENT_UPDATER_ACCEPT=1 cargo test --test configuration` writes the `expected` files anew;
 //! read the difference before it is committed.
 
-use agent_updater::config::{Configuration, EXAMPLE, FOLDER, Policy, Standing, load, show};
+use agent_updater::config::{
+    Configuration, EXAMPLE, FOLDER, Policy, Standing, load, load_file, show,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +50,7 @@ fn outcome(case: &Path) -> String {
             .iter()
             .map(|problem| format!("\n{problem}")),
     );
+    let is_whole = case.to_string_lossy().contains("whole");
     if configuration.standing() == Standing::Invalid {
         lines.push(String::new());
         for (name, policy) in &configuration.agents {
@@ -56,10 +59,12 @@ fn outcome(case: &Path) -> String {
                 if policy.is_ok() { "served" } else { "refused" }
             ));
         }
+        if is_whole {
+            lines.extend([String::new(), show(&configuration)]);
+        }
     } else {
         lines.push(String::new());
         let shown = show(&configuration);
-        let is_whole = case.to_string_lossy().contains("whole");
         let is_wanted = |line: &&str| is_whole || !line.contains("  # default");
         lines.extend(shown.lines().filter(is_wanted).map(str::to_owned));
         assert_eq!(
@@ -72,10 +77,10 @@ fn outcome(case: &Path) -> String {
 }
 
 fn load_text(text: &str) -> Configuration {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempfile::tempdir().expect("a scratch folder");
     let folder = root.path().join("etc/agent-updater");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("config.toml"), text).unwrap();
+    fs::create_dir_all(&folder).expect("its folders");
+    fs::write(folder.join("config.toml"), text).expect("its file");
     load(root.path(), Path::new(FOLDER))
 }
 
@@ -120,7 +125,9 @@ fn the_examples_of_keys_without_a_default_are_accepted() {
         let configuration = load_text(&format!("{MINIMAL}{line}\n"));
         let problems = configuration.all_problems();
         // A key may need others beside it, but nothing is wrong with itself.
-        let own = problems.iter().find(|problem| problem.reason != "is missing");
+        let own = problems
+            .iter()
+            .find(|problem| problem.reason != "is missing");
         assert!(own.is_none(), "{line}: {own:?}");
     }
 }
@@ -176,4 +183,18 @@ fn no_problem_repeats_a_password() {
         let told = format!("{:?}{}", configuration.all_problems(), show(&configuration));
         assert!(!told.contains("hunter2"), "{told}");
     }
+}
+
+#[test]
+fn one_file_can_be_checked_by_itself() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cases/configuration/26-duplicate-key-stops-one-agent");
+    let file = case.join("etc/agent-updater/config.toml");
+    let problems = load_file(Path::new("/"), &file);
+    let problems = problems.all_problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(*problems[0].place.file, *file);
+
+    let absent = load_file(Path::new("/"), &case.join("absent.toml"));
+    assert_eq!(absent.standing(), Standing::Invalid);
 }

@@ -158,11 +158,22 @@ pub trait PackageManager: fmt::Debug {
     /// Lists the files of the installed package. Works without root and without a lock.
     fn list_files(&self, package: &PackageName) -> CommandSpec;
     /// Reads the list: absolute paths.
-    fn read_files(&self, package: &PackageName, output: &CommandOutput) -> Result<Vec<String>, Failure> {
+    fn read_files(
+        &self,
+        package: &PackageName,
+        output: &CommandOutput,
+    ) -> Result<Vec<String>, Failure> {
         if !output.returned_zero() || output.omitted > 0 {
-            return Err(Failure::Unexpected(format!("the files of {package} cannot be listed")));
+            return Err(Failure::Unexpected(format!(
+                "the files of {package} cannot be listed"
+            )));
         }
-        Ok(output.stdout.lines().filter(|line| line.starts_with('/')).map(str::to_owned).collect())
+        Ok(output
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with('/'))
+            .map(str::to_owned)
+            .collect())
     }
 
     /// Files and folders (every file in them is meant) that hold the host's repository entries.

@@ -1,21 +1,22 @@
-use super::layout;
-use crate::cli::{ChannelCommand, Cli};
-use crate::gather::parse_schedule;
+use crate::cli::ChannelCommand;
 use crate::version_server::channel::{self, Contents};
-use crate::version_server::serve::{Embedded, TlsFiles};
-use crate::version_server::{ScheduleAnswer, ServerError};
+
+use crate::version_server::{Embedded, ScheduleAnswer, ServerError, TlsFiles};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use std::io::{self, Write};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The publisher's side.
-pub(super) async fn run(cli: &Cli, command: &ChannelCommand, now: DateTime<Utc>) -> Result<u8> {
-    let root = layout(cli).root;
-    let check_schedule = |text: &str| parse_schedule(text, &root).map(drop);
+pub(super) async fn run(command: &ChannelCommand, now: DateTime<Utc>) -> Result<u8> {
     match command {
         ChannelCommand::Init { folder } => channel::init(folder)?,
-        ChannelCommand::Set { folder, version, critical, schedule } => {
+        ChannelCommand::Set {
+            folder,
+            version,
+            critical,
+            schedule,
+        } => {
             let read = |path: &std::path::PathBuf| {
                 std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
             };
@@ -24,22 +25,32 @@ pub(super) async fn run(cli: &Cli, command: &ChannelCommand, now: DateTime<Utc>)
                 critical: *critical,
                 schedule: schedule.as_ref().map(read).transpose()?,
             };
-            channel::set(folder, &change, check_schedule)?;
+            channel::set(folder, &change)?;
         }
         ChannelCommand::Show { channel } => {
-            let contents = channel::read(&channel::location(channel)?, now, check_schedule).await?;
+            let contents = channel::read(&channel::location(channel)?, now).await?;
             show(&contents)?;
         }
         ChannelCommand::Verify { channel } => {
-            let contents = channel::read(&channel::location(channel)?, now, check_schedule).await?;
+            let contents = channel::read(&channel::location(channel)?, now).await?;
             show(&contents)?;
             return Ok(if contents.is_valid() { 0 } else { 21 });
         }
-        ChannelCommand::Serve { folder, listen, tls_certificate, tls_key } => {
+        ChannelCommand::Serve {
+            folder,
+            listen,
+            tls_certificate,
+            tls_key,
+        } => {
             let tls = tls_certificate.clone().zip(tls_key.clone());
             let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key });
             let server = Embedded::bind(folder, *listen, tls.as_ref()).await?;
-            writeln!(io::stdout(), "serving {} on {}", folder.display(), server.url())?;
+            writeln!(
+                io::stdout(),
+                "serving {} on {}",
+                folder.display(),
+                server.url()
+            )?;
             let mut terminate = signal(SignalKind::terminate())?;
             let shutdown = async {
                 tokio::select! {
@@ -56,14 +67,22 @@ pub(super) async fn run(cli: &Cli, command: &ChannelCommand, now: DateTime<Utc>)
 fn show(contents: &Contents) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let wrong = |error: &ServerError| format!("wrong: {error}");
-    let version = contents.version.as_ref().map_or_else(wrong, ToString::to_string);
-    let critical =
-        contents.critical.as_ref().map_or_else(wrong, |yes| if *yes { "yes" } else { "no" }.to_owned());
-    let schedule = match (&contents.schedule, &contents.schedule_fault) {
+    let version = contents
+        .version
+        .as_ref()
+        .map_or_else(wrong, ToString::to_string);
+    let critical = contents
+        .critical
+        .as_ref()
+        .map_or_else(wrong, |yes| if *yes { "yes" } else { "no" }.to_owned());
+    let schedule = match (&contents.schedule, &contents.document) {
         (Err(error), _) => wrong(error),
-        (Ok(_), Some(fault)) => format!("wrong: {fault}"),
-        (Ok(ScheduleAnswer::Absent), None) => "none: agents take changes at once".to_owned(),
-        (Ok(ScheduleAnswer::Document(text)), None) => text.trim().to_owned(),
+        (Ok(_), Some(Err(fault))) => format!("wrong: {fault}"),
+        (Ok(ScheduleAnswer::Absent), _) => "none: agents take changes at once".to_owned(),
+        (Ok(ScheduleAnswer::Document(text)), _) => text.trim().to_owned(),
     };
-    writeln!(out, "version   {version}\ncritical  {critical}\nschedule  {schedule}")
+    writeln!(
+        out,
+        "version   {version}\ncritical  {critical}\nschedule  {schedule}"
+    )
 }

@@ -11,7 +11,11 @@ pub(super) fn run(cli: &Cli, command: &ConfigCommand) -> Result<u8> {
     match command {
         ConfigCommand::Show => write!(out, "{}", show(&configuration))?,
         ConfigCommand::Check if configuration.standing() == Standing::Valid => {
-            let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name.as_str()).collect();
+            let names: Vec<_> = configuration
+                .agents
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
             writeln!(out, "the configuration is valid: {}", names.join(", "))?;
         }
         ConfigCommand::Check => {}

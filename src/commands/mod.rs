@@ -45,15 +45,31 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
     match &cli.command {
         Command::Run(arguments) => run::run(cli, arguments, now).await,
         Command::DryRun(arguments) => {
-            run::run(cli, &RunArguments { dry_run: true, ..arguments.clone() }, now).await
+            run::run(
+                cli,
+                &RunArguments {
+                    dry_run: true,
+                    ..arguments.clone()
+                },
+                now,
+            )
+            .await
         }
         Command::Force(arguments) => {
-            run::run(cli, &RunArguments { now: true, ..arguments.clone() }, now).await
+            run::run(
+                cli,
+                &RunArguments {
+                    now: true,
+                    ..arguments.clone()
+                },
+                now,
+            )
+            .await
         }
         Command::Status(arguments) => status::run(cli, arguments, now).await,
         Command::Schedule(arguments) => schedule::run(cli, arguments, now).await,
         Command::Config(command) => configuration::run(cli, command),
-        Command::Channel(command) => channel::run(cli, command, now).await,
+        Command::Channel(command) => channel::run(command, now).await,
     }
 }
 
@@ -62,7 +78,10 @@ fn layout(cli: &Cli) -> Layout {
 }
 
 fn load_configuration(cli: &Cli) -> Configuration {
-    config::load(&cli.root, cli.config.as_deref().unwrap_or(Path::new(config::FOLDER)))
+    config::load(
+        &cli.root,
+        cli.config.as_deref().unwrap_or(Path::new(config::FOLDER)),
+    )
 }
 
 /// The configured agents that a command is for; an unknown name is a usage error.
@@ -70,10 +89,18 @@ fn selected<'a>(
     configuration: &'a Configuration,
     names: &[String],
 ) -> Result<Vec<&'a (String, Result<config::Policy, config::ConfigError>)>, u8> {
-    let known: Vec<_> = configuration.agents.iter().map(|(name, _)| name.as_str()).collect();
+    let known: Vec<_> = configuration
+        .agents
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     for name in names {
         if !known.contains(&name.as_str()) {
-            let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let list = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
             let _ = writeln!(
                 io::stderr(),
                 "error: there is no agent `{name}` in the configuration\nhint: configured: {list}"
@@ -82,20 +109,29 @@ fn selected<'a>(
         }
     }
     let wanted = |name: &String| names.is_empty() || names.contains(name);
-    Ok(configuration.agents.iter().filter(|(name, _)| wanted(name)).collect())
+    Ok(configuration
+        .agents
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .collect())
 }
 
 /// The report of an agent whose configuration is invalid.
 fn misconfigured(name: &str, error: &config::ConfigError) -> AgentReport {
     let first = error.problems.first();
     let message = first.map_or_else(String::new, |problem| {
-        let hintless = config::Problem { hint: None, ..problem.clone() };
+        let hintless = config::Problem {
+            hint: None,
+            ..problem.clone()
+        };
         format!("the configuration is invalid: {hintless}")
     });
     let hint = first.and_then(|problem| problem.hint.clone());
     let mut report = build::without_facts(name, "", Reason::ConfigurationInvalid, message, hint);
     let others = error.problems.iter().skip(1);
-    report.warnings = others.map(|problem| problem.to_string().replace('\n', "; ")).collect();
+    report.warnings = others
+        .map(|problem| problem.to_string().replace('\n', "; "))
+        .collect();
     report
 }
 
@@ -108,7 +144,13 @@ fn nothing_configured(configuration: &Configuration) -> Result<(), u8> {
 }
 
 /// Prints a document in the form that was asked for.
-fn print(cli: &Cli, document: &Document, json: bool, detail: Detail, now: DateTime<Utc>) -> Result<()> {
+fn print(
+    cli: &Cli,
+    document: &Document,
+    json: bool,
+    detail: Detail,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let mut out = io::stdout().lock();
     if json {
         let text = serde_json::to_string_pretty(document).context("render the document")?;
@@ -129,6 +171,8 @@ fn colored(cli: &Cli, terminal: bool) -> bool {
     match cli.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        Color::Auto => {
+            terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
     }
 }

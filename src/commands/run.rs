@@ -19,10 +19,21 @@ use tokio::time::Instant;
 pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>) -> Result<u8> {
     let layout = layout(cli);
     let is_root = rustix::process::geteuid().is_root();
-    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Act };
-    let detail = if arguments.dry_run { Detail::Explanation } else { Detail::Conclusion };
+    let mode = if arguments.dry_run {
+        Mode::DryRun
+    } else {
+        Mode::Act
+    };
+    let detail = if arguments.dry_run {
+        Detail::Explanation
+    } else {
+        Detail::Conclusion
+    };
     if mode == Mode::Act && layout.root != Path::new("/") {
-        let _ = writeln!(io::stderr(), "error: nothing is changed under another root than /");
+        let _ = writeln!(
+            io::stderr(),
+            "error: nothing is changed under another root than /"
+        );
         return Ok(2);
     }
     let configuration = load_configuration(cli);
@@ -42,8 +53,16 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
     }
     let servers = |reason: Reason, message: &str| {
         let reports = agents.iter().map(|(name, policy)| {
-            let server = policy.as_ref().map_or("", |policy| policy.version_server.url.as_str());
-            build::without_facts(name, server, reason, message.to_owned(), build::hint(reason, name))
+            let server = policy
+                .as_ref()
+                .map_or("", |policy| policy.version_server.url.as_str());
+            build::without_facts(
+                name,
+                server,
+                reason,
+                message.to_owned(),
+                build::hint(reason, name),
+            )
         });
         reports.collect::<Vec<_>>()
     };

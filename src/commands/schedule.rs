@@ -25,7 +25,11 @@ struct Windows {
 }
 
 /// `schedule`: the next windows; with `--check` those of a file.
-pub(super) async fn run(cli: &Cli, arguments: &ScheduleArguments, now: DateTime<Utc>) -> Result<u8> {
+pub(super) async fn run(
+    cli: &Cli,
+    arguments: &ScheduleArguments,
+    now: DateTime<Utc>,
+) -> Result<u8> {
     let layout = layout(cli);
     let count = usize::from(arguments.count);
     if let Some(path) = &arguments.check {
@@ -83,11 +87,19 @@ fn check(
     } else if schedule.has_future(now) {
         ScheduleFact::InForce { schedule, source }
     } else {
-        let why = "no window of it has its end in the future, so that changes would be taken at once";
-        ScheduleFact::None { why: why.to_owned() }
+        let why =
+            "no window of it has its end in the future, so that changes would be taken at once";
+        ScheduleFact::None {
+            why: why.to_owned(),
+        }
     };
     let name = path.display().to_string();
-    show(cli, &[(windows(&name, &fact, count, now), schedule_of(fact))], json, now)?;
+    show(
+        cli,
+        &[(windows(&name, &fact, count, now), schedule_of(fact))],
+        json,
+        now,
+    )?;
     Ok(0)
 }
 
@@ -100,7 +112,9 @@ async fn ask(
 ) -> (ScheduleFact, Vec<String>) {
     let mut warnings = Vec::new();
     let mut state = AgentState::load(layout, name).unwrap_or_else(|error| {
-        warnings.push(format!("what earlier ticks remembered cannot be read ({error:#})"));
+        warnings.push(format!(
+            "what earlier ticks remembered cannot be read ({error:#})"
+        ));
         AgentState::default()
     });
     let client = Client::new(&policy.version_server).map_err(|error| error.to_string());
@@ -118,7 +132,9 @@ async fn ask(
 fn schedule_of(fact: ScheduleFact) -> Option<Schedule> {
     match fact {
         ScheduleFact::InForce { schedule, .. } => Some(schedule),
-        ScheduleFact::HandsOff { .. } | ScheduleFact::None { .. } | ScheduleFact::Unconfirmed { .. } => None,
+        ScheduleFact::HandsOff { .. }
+        | ScheduleFact::None { .. }
+        | ScheduleFact::Unconfirmed { .. } => None,
     }
 }
 
@@ -168,9 +184,17 @@ fn show(
     }
     let bold = anstyle::Style::new().bold();
     for (windows, schedule) in all {
-        let zone = windows.time_zone.as_ref().map(|zone| format!(", {zone}")).unwrap_or_default();
+        let zone = windows
+            .time_zone
+            .as_ref()
+            .map(|zone| format!(", {zone}"))
+            .unwrap_or_default();
         if colored(cli, io::stdout().is_terminal()) {
-            writeln!(out, "{bold}{}{bold:#}: {}{zone}", windows.name, windows.source)?;
+            writeln!(
+                out,
+                "{bold}{}{bold:#}: {}{zone}",
+                windows.name, windows.source
+            )?;
         } else {
             writeln!(out, "{}: {}{zone}", windows.name, windows.source)?;
         }
@@ -188,10 +212,19 @@ fn line(opening: &Opening, schedule: Option<&Schedule>, now: DateTime<Utc>) -> S
         opening.start.format("%a %Y-%m-%d %H:%M"),
         opening.stop.format("%H:%M UTC")
     );
-    let local = schedule.filter(|schedule| schedule.zone().name() != "UTC").map(|schedule| {
-        let (start, stop) = (schedule.zone().with_offset(opening.start), schedule.zone().with_offset(opening.stop));
-        format!("  {} to {}", start.format("%a %H:%M"), stop.format("%H:%M %:z"))
-    });
+    let local = schedule
+        .filter(|schedule| schedule.zone().name() != "UTC")
+        .map(|schedule| {
+            let (start, stop) = (
+                schedule.zone().with_offset(opening.start),
+                schedule.zone().with_offset(opening.stop),
+            );
+            format!(
+                "  {} to {}",
+                start.format("%a %H:%M"),
+                stop.format("%H:%M %:z")
+            )
+        });
     let when = if opening.contains(now) {
         "open now".to_owned()
     } else {

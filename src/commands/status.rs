@@ -21,7 +21,11 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
     if agents.is_empty() {
         return super::configuration::tell_problems(&configuration);
     }
-    let kept = if arguments.refresh { None } else { files::read_if_there(&layout.status())? };
+    let kept = if arguments.refresh {
+        None
+    } else {
+        files::read_if_there(&layout.status())?
+    };
     let kept = kept.and_then(|text| serde_json::from_str::<Document>(&text).ok());
     let mut reports = Vec::new();
     let mut generated_at = now;

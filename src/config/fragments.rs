@@ -31,7 +31,7 @@ pub enum Fate {
     Masked(PathBuf),
     /// It holds nothing, or is a link to /dev/null: it only masks.
     Empty,
-    /// Its name is not that of a drop-in.
+    /// Its name is not that of a drop-in: hidden, or not ending in `.toml`.
     Ignored,
     /// It could not be read; the reason is among the problems.
     Unreadable,
@@ -70,7 +70,7 @@ pub(super) fn find(root: &Path, folder: &Path) -> (Vec<Fragment>, Vec<Problem>) 
 
     let mut fragments: Vec<Fragment> = found
         .into_iter()
-        .map(|path| fragment(root, path, &mut problems))
+        .map(|path| fragment(&below(root, &path), path, &mut problems))
         .collect();
     for (name, mut paths) in drop_ins {
         let Some(strongest) = paths.pop() else {
@@ -90,9 +90,16 @@ pub(super) fn find(root: &Path, folder: &Path) -> (Vec<Fragment>, Vec<Problem>) 
                 fate: Fate::Masked(strongest.clone()),
             });
         }
-        fragments.push(fragment(root, strongest, &mut problems));
+        fragments.push(fragment(&below(root, &strongest), strongest, &mut problems));
     }
     (fragments, problems)
+}
+
+/// Reads one file, wherever it is, as if there were no other.
+pub(super) fn alone(path: &Path) -> (Vec<Fragment>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let fragment = fragment(path, path.to_owned(), &mut problems);
+    (vec![fragment], problems)
 }
 
 /// Puts the root prefix before an absolute path.
@@ -115,8 +122,9 @@ fn is_drop_in(name: &Path) -> bool {
             .is_some_and(|extension| extension == "toml")
 }
 
-fn fragment(root: &Path, path: PathBuf, problems: &mut Vec<Problem>) -> Fragment {
-    let fate = match read(&below(root, &path)) {
+/// Reads `real`, which the host names `path`.
+fn fragment(real: &Path, path: PathBuf, problems: &mut Vec<Problem>) -> Fragment {
+    let fate = match read(real) {
         Ok(text) if text.is_empty() => Fate::Empty,
         Ok(text) => Fate::Read(text),
         Err(reason) => {
@@ -146,9 +154,9 @@ fn read(path: &Path) -> Result<String, String> {
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
+        let readable = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..readable]
+            .split(|byte| *byte == b'\n')
             .count();
         format!("is not UTF-8 text (line {line})")
     })

@@ -2,9 +2,13 @@
 //! the top-level tables and of the agents.
 
 use super::fragments::{Fate, Fragment};
+use super::parse::parse;
 use super::problem::{Place, Problem, nearest};
-use super::tree::{Node, Table, Value, bare, parse};
+use super::tree::{Node, Table, Value, bare};
 use std::collections::BTreeMap;
+
+/// What is wrong with an agent that is a plain value.
+pub(super) const NOT_A_TABLE: &str = "is not a table";
 
 /// Every file together.
 #[derive(Debug, Default)]
@@ -67,7 +71,7 @@ impl Merged {
                 ("agents", Value::Table(table)) => self.add_agents(table),
                 ("defaults" | "agents", _) => {
                     self.problems
-                        .push(top_level(&key, node.place, "is not a table", None));
+                        .push(top_level(&key, node.place, NOT_A_TABLE, None));
                 }
                 _ => self.problems.push(unknown_top_level(&key, node.place)),
             }
@@ -93,7 +97,7 @@ impl Merged {
                 _ => agent.problems.push(Problem {
                     place: node.place.clone(),
                     key: key.clone(),
-                    reason: "is not a table".to_owned(),
+                    reason: NOT_A_TABLE.to_owned(),
                     hint: Some(format!("write [{key}] with the agent's keys below it")),
                 }),
             }

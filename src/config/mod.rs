@@ -1,17 +1,19 @@
 //! The configuration: which agents there are, and what is wanted of each.
 //!
-//! Three stages, one file each: [`fragments`] finds the files, `merge` joins them leaf by leaf,
+//! Three stages, one file each: `fragments` finds the files, `merge` joins them leaf by leaf,
 //! `validate` makes one [`Policy`] of each agent. A mistake stops only the agent it belongs to;
 //! one in `[defaults]`, or a file that cannot be read, stops all of them, since it could hide a
 //! freeze. All mistakes are told at once. `example.toml` lists every key.
 
+mod address;
 mod fragments;
 mod merge;
+mod parse;
 mod policy;
 mod problem;
+mod repository;
 mod section;
 mod show;
-mod siblings;
 mod timing;
 mod tree;
 mod validate;
@@ -29,6 +31,7 @@ use merge::{Agent, Merged, join};
 use section::{Shown, Walk};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use tree::{Table, Value, bare};
 
@@ -107,10 +110,20 @@ pub fn load(root: &Path, folder: &Path) -> Configuration {
     }
     let mut merged = merge::merge(&files);
     problems.append(&mut merged.problems);
-    configuration(files, merged, problems)
+    configuration(root, files, merged, problems)
+}
+
+/// Loads one file as if it were the whole configuration, for `config check FILE`: an agent that
+/// it names must be complete in it.
+pub fn load_file(root: &Path, file: &Path) -> Configuration {
+    let (files, mut problems) = fragments::alone(file);
+    let mut merged = merge::merge(&files);
+    problems.append(&mut merged.problems);
+    configuration(root, files, merged, problems)
 }
 
 fn configuration(
+    root: &Path,
     files: Vec<Fragment>,
     merged: Merged,
     mut problems: Vec<Problem>,
@@ -121,7 +134,7 @@ fn configuration(
         incomplete,
         ..
     } = merged;
-    problems.extend(problems_of_defaults(&defaults));
+    problems.extend(problems_of_defaults(root, &defaults));
 
     let mut served: Vec<(String, Result<Policy, ConfigError>)> = Vec::new();
     let mut shown = Vec::new();
@@ -148,16 +161,25 @@ fn configuration(
                 .push((served.len(), node.place.clone()));
         }
 
-        let mut walk = Walk::new(format!("agents.{}", bare(&name)), incomplete);
+        // An agent that is no table at all has nothing that could be missing from it.
+        let is_table = found
+            .iter()
+            .all(|problem| problem.reason != merge::NOT_A_TABLE);
+        let mut walk = Walk::new(
+            format!("agents.{}", bare(&name)),
+            incomplete || !is_table,
+            root,
+        );
         let policy = validate::policy(walk.root(place, table));
         walk.finish();
-        // What [`defaults`] has wrong was told there, under its own name.
+        // What `[defaults]` has wrong was told there, under its own name.
         walk.problems.retain(|problem| {
             !problems
                 .iter()
                 .any(|told| (&told.place, &told.reason) == (&problem.place, &problem.reason))
         });
         found.append(&mut walk.problems);
+        found.sort_by(|one, other| one.place.cmp(&other.place));
 
         let mut all = problems.clone();
         all.append(&mut found);
@@ -170,11 +192,10 @@ fn configuration(
     }
     refuse_shared_packages(&mut served, packages);
 
-    let sha256 = sum
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut sha256 = String::new();
+    for byte in sum.finalize() {
+        let _ = write!(sha256, "{byte:02x}");
+    }
     Configuration {
         agents: served,
         files,
@@ -186,9 +207,9 @@ fn configuration(
 
 /// Reads `[defaults]` by itself: what is wrong there is wrong for every agent, even where one
 /// of them overrides it.
-fn problems_of_defaults(defaults: &Table) -> Vec<Problem> {
+fn problems_of_defaults(root: &Path, defaults: &Table) -> Vec<Problem> {
     let mut table = defaults.clone();
-    let mut walk = Walk::new("defaults".to_owned(), true);
+    let mut walk = Walk::new("defaults".to_owned(), true, root);
     for key in ["package", "unit"] {
         if let Some(node) = table.remove(key) {
             walk.problems.push(Problem {
@@ -228,7 +249,7 @@ fn refuse_shared_packages(
                 Ok(_) => {
                     *policy = Err(ConfigError {
                         problems: vec![problem],
-                    })
+                    });
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! What an operator can want of one agent, validated: a value that is here can be acted on.
 
-use super::siblings::{
-    Freeze, HttpTarget, ManagerKind, PackageName, ScheduleDocument, ServerOptions, TargetVersion,
-};
+use crate::health::http::HttpTarget;
+use crate::schedule::{Freeze, ScheduleDocument};
+use crate::version_server::ServerOptions;
+use adapters::ManagerKind;
+use adapters::version::{PackageName, TargetVersion};
+use reqwest::Url;
 use std::path::PathBuf;
 use std::time::Duration;
-use url::Url;
 
 /// Everything that is configured for one agent. `example.toml` beside this file says what each
 /// key does.

@@ -3,6 +3,7 @@
 
 use super::problem::{Place, Problem, Refusal, nearest};
 use super::tree::{Node, Table, Value, bare};
+use std::path::{Path, PathBuf};
 
 /// What a key means that is not there.
 pub(super) enum Unset {
@@ -32,6 +33,7 @@ pub(super) struct Walk {
     scope: String,
     /// Whether keys may be missing: in `[defaults]`, and where a file could not be read.
     partial: bool,
+    host: PathBuf,
     pub(super) problems: Vec<Problem>,
     pub(super) shown: Vec<Shown>,
     /// Every key that was asked for, from the agent on.
@@ -48,13 +50,17 @@ pub(super) struct Section<'w> {
     place: Place,
     entries: Table,
     known: Vec<&'static str>,
+    /// Whether the table is not one, which is told already: nothing in it is missing then.
+    is_refused: bool,
 }
 
 impl Walk {
-    pub(super) fn new(scope: String, partial: bool) -> Self {
+    /// `host` is the root of the host's files.
+    pub(super) fn new(scope: String, partial: bool, host: &Path) -> Self {
         Self {
             scope,
             partial,
+            host: host.to_owned(),
             ..Self::default()
         }
     }
@@ -67,6 +73,7 @@ impl Walk {
             place,
             entries,
             known: Vec::new(),
+            is_refused: false,
         }
     }
 
@@ -155,6 +162,7 @@ impl Section<'_> {
     ) -> Section<'_> {
         self.know(key);
         let path = format!("{}{key}.", self.path);
+        let mut is_refused = self.is_refused;
         let (place, entries) = match self.entries.remove(key) {
             None => (self.place.clone(), Table::new()),
             Some(Node {
@@ -183,7 +191,10 @@ impl Section<'_> {
                             place.to_string(),
                         );
                     }
-                    None => self.not_a_table(key, &place, shorthand),
+                    None => {
+                        self.not_a_table(key, &place, shorthand);
+                        is_refused = true;
+                    }
                 }
                 (place, table)
             }
@@ -194,6 +205,7 @@ impl Section<'_> {
             place,
             entries,
             known: Vec::new(),
+            is_refused,
         }
     }
 
@@ -220,6 +232,11 @@ impl Section<'_> {
             )
         };
         self.refuse(key, place.clone(), &reason, &hint);
+    }
+
+    /// The root of the host's files.
+    pub(super) fn host(&self) -> &Path {
+        &self.walk.host
     }
 
     /// Whether a key stands here, not yet read.
@@ -255,7 +272,7 @@ impl Section<'_> {
 
     /// Reports something that is not there, where everything ought to be there.
     pub(super) fn missing(&mut self, key: &str, reason: &str, hint: &str) {
-        if !self.walk.partial {
+        if !self.walk.partial && !self.is_refused {
             self.refuse(key, self.place.clone(), reason, hint);
         }
     }

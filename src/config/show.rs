@@ -18,7 +18,7 @@ pub fn show(configuration: &Configuration) -> String {
             Fate::Read(_) => String::new(),
             Fate::Masked(by) => format!("  masked by {}", by.display()),
             Fate::Empty => "  empty".to_owned(),
-            Fate::Ignored => "  ignored: its name does not end in .toml".to_owned(),
+            Fate::Ignored => "  ignored: its name is not that of a drop-in (*.toml)".to_owned(),
             Fate::Unreadable => "  cannot be read".to_owned(),
         };
         let _ = writeln!(text, "# {}{fate}", file.path.display());

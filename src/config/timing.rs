@@ -4,9 +4,9 @@
 use super::policy::ScheduleSource;
 use super::problem::Refusal;
 use super::section::{Section, Unset};
-use super::siblings::{Freeze, ScheduleDocument};
 use super::tree::{Node, Value};
 use super::values::{Read, kind, list, path, text};
+use crate::schedule::{Freeze, ParseError, Position, ScheduleDocument, Zone};
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde_json::json;
 
@@ -31,9 +31,11 @@ pub(super) fn schedule(agent: &mut Section<'_>) -> Option<ScheduleSource> {
         );
     }
     let mut table = agent.section("schedule", &[]);
+    let host = table.host().to_owned();
     let zone = table.value("time_zone", Unset::Default("UTC".into()), |node| {
         let zone = text(node)?;
-        document(&json!({ "time_zone": zone, "windows": [] }))?;
+        let read = document(&json!({ "time_zone": zone, "windows": [] }))?;
+        Zone::load(read.time_zone(), &host).map_err(|error| Refusal::new(error.to_string()))?;
         Ok(zone.to_owned())
     });
     let windows = table.value(
@@ -87,7 +89,14 @@ pub(super) fn freeze(node: &Node) -> Read<Freeze> {
 }
 
 fn document(written: &serde_json::Value) -> Read<ScheduleDocument> {
-    ScheduleDocument::parse(written.to_string()).map_err(|error| Refusal::new(error.to_string()))
+    ScheduleDocument::parse(written.to_string()).map_err(|error| match error {
+        // The path is that in the document made for this one value; the key says it already.
+        ParseError::Invalid {
+            at: Position::Path(_),
+            problem,
+        } => Refusal::new(problem),
+        error => Refusal::new(error.to_string()),
+    })
 }
 
 /// A table of known keys as JSON, with instants in RFC 3339.
@@ -127,7 +136,8 @@ fn instant(node: &Node) -> Read<serde_json::Value> {
     if DateTime::parse_from_rfc3339(&written).is_ok() {
         return Ok(written.into());
     }
-    let is_local = written.parse::<NaiveDateTime>().is_ok() || written.parse::<NaiveDate>().is_ok();
+    let with_t = written.replacen(' ', "T", 1);
+    let is_local = with_t.parse::<NaiveDateTime>().is_ok() || written.parse::<NaiveDate>().is_ok();
     Err(if is_local {
         Refusal::new(format!(
             "{written} names no time zone, so it is a different instant on every host"

@@ -1,17 +1,18 @@
 //! Third stage: the merged tree of one agent becomes its [`Policy`], or a list of problems.
 
-use super::policy::{
-    Downgrade, HealthPolicy, Metadata, OlderIndex, OnCritical, OwnRepository, Policy,
-    RepositoryPolicy, RepositorySource, Restart,
-};
+use super::address::{Reach, url};
+use super::policy::{Downgrade, HealthPolicy, OnCritical, Policy, Restart};
 use super::problem::Refusal;
+use super::repository::repository;
 use super::section::{Section, Unset};
-use super::siblings::{HttpTarget, ManagerKind, PackageName, Proxy, ServerOptions, TargetVersion};
 use super::timing;
 use super::tree::{Node, Value};
-use super::values::{
-    Reach, command, duration, fingerprint, flag, list, number, path, plain, text, unit, url, word,
-};
+use super::values::{command, duration, flag, list, number, path, text, unit, word};
+use crate::health::http::HttpTarget;
+use crate::version_server::{Proxy, ServerOptions};
+use adapters::ManagerKind;
+use adapters::version::{PackageName, TargetVersion};
+use reqwest::Url;
 use std::time::Duration;
 
 const fn seconds(count: u64) -> Duration {
@@ -29,24 +30,13 @@ fn default(value: impl Into<Value>) -> Unset {
 ///
 /// Every key is read before anything is given up, so that all problems are told at once.
 pub(super) fn policy(mut agent: Section<'_>) -> Option<Policy> {
-    let package = agent.value(
-        "package",
-        Unset::Mistake("write `package = \"name\"`, as the package manager calls it"),
-        |node| PackageName::parse(text(node)?).map_err(|error| Refusal::new(error.to_string())),
-    );
+    let package = package(&mut agent);
     let unit = agent.value(
         "unit",
         Unset::Nothing("the only service the package ships"),
         unit,
     );
-    let managers = [
-        ("auto", None),
-        ("apt", Some(ManagerKind::Apt)),
-        ("yum", Some(ManagerKind::Yum)),
-        ("zypper", Some(ManagerKind::Zypper)),
-        ("dnf", Some(ManagerKind::Yum)),
-    ];
-    let package_manager = agent.value("package_manager", default("auto"), word(&managers));
+    let package_manager = package_manager(&mut agent);
     let version_server = version_server(&mut agent);
 
     let schedule = timing::schedule(&mut agent);
@@ -77,19 +67,8 @@ pub(super) fn policy(mut agent: Section<'_>) -> Option<Policy> {
 
     let repository = repository(&mut agent, package_manager.flatten());
     let health = health(&mut agent);
-    let restarts = [
-        ("auto", Restart::Auto),
-        ("reload", Restart::Reload),
-        ("restart", Restart::Restart),
-        ("never", Restart::Never),
-    ];
-    let restart = agent.value("restart", default("auto"), word(&restarts));
-    let downgrades = [
-        ("allow", Downgrade::Allow),
-        ("within_major", Downgrade::WithinMajor),
-        ("forbid", Downgrade::Forbid),
-    ];
-    let downgrade = agent.value("downgrade", default("allow"), word(&downgrades));
+    let restart = restart(&mut agent);
+    let downgrade = downgrade(&mut agent);
     let minimum_version = agent.value("minimum_version", Unset::Nothing("no floor"), |node| {
         TargetVersion::parse(text(node)?).map_err(|error| Refusal::new(error.to_string()))
     });
@@ -139,6 +118,48 @@ pub(super) fn policy(mut agent: Section<'_>) -> Option<Policy> {
         on_event,
         metrics_file,
     })
+}
+
+fn package(agent: &mut Section<'_>) -> Option<PackageName> {
+    let hint = "write `package = \"name\"`, as the package manager calls it";
+    agent.value("package", Unset::Mistake(hint), |node| {
+        PackageName::parse(text(node)?).map_err(|error| Refusal::new(error.to_string()))
+    })
+}
+
+/// The outer `None` is a problem, the inner one `auto`.
+#[expect(
+    clippy::option_option,
+    reason = "as every reader of a key: none is a problem"
+)]
+fn package_manager(agent: &mut Section<'_>) -> Option<Option<ManagerKind>> {
+    let managers = [
+        ("auto", None),
+        ("apt", Some(ManagerKind::Apt)),
+        ("yum", Some(ManagerKind::Yum)),
+        ("zypper", Some(ManagerKind::Zypper)),
+        ("dnf", Some(ManagerKind::Yum)),
+    ];
+    agent.value("package_manager", default("auto"), word(&managers))
+}
+
+fn restart(agent: &mut Section<'_>) -> Option<Restart> {
+    let ways = [
+        ("auto", Restart::Auto),
+        ("reload", Restart::Reload),
+        ("restart", Restart::Restart),
+        ("never", Restart::Never),
+    ];
+    agent.value("restart", default("auto"), word(&ways))
+}
+
+fn downgrade(agent: &mut Section<'_>) -> Option<Downgrade> {
+    let ways = [
+        ("allow", Downgrade::Allow),
+        ("within_major", Downgrade::WithinMajor),
+        ("forbid", Downgrade::Forbid),
+    ];
+    agent.value("downgrade", default("allow"), word(&ways))
 }
 
 /// An address as it was written.
@@ -201,99 +222,6 @@ fn catch_up_after(node: &Node) -> Result<Option<u32>, Refusal> {
     }
 }
 
-fn repository(agent: &mut Section<'_>, manager: Option<ManagerKind>) -> Option<RepositoryPolicy> {
-    let mut table = agent.section("repository", &[("host", None)]);
-    let own_keys = ["url", "suite", "components", "key_file"];
-    let is_own = own_keys.iter().any(|key| table.has(key));
-    let conflict = table.place_of("entry").filter(|_| is_own);
-    if let Some(place) = conflict {
-        table.refuse(
-            "entry",
-            place,
-            "stands beside a definition of an own repository",
-            "keep `entry`, or `url` and what belongs to it",
-        );
-    }
-    for key in ["suite", "components"] {
-        let is_rpm = matches!(manager, Some(ManagerKind::Yum | ManagerKind::Zypper));
-        if let Some(place) = table.place_of(key).filter(|_| is_rpm) {
-            table.refuse(
-                key,
-                place,
-                "is for apt only",
-                "remove it; `url` is the whole address of a yum or zypper repository",
-            );
-        }
-    }
-    let needs_suite = is_own && (manager == Some(ManagerKind::Apt) || table.has("components"));
-    let needed = |needed: bool, hint| {
-        if needed {
-            Unset::Mistake(hint)
-        } else {
-            Unset::Nothing("the host's entry")
-        }
-    };
-
-    let entry = table.value(
-        "entry",
-        Unset::Nothing("the entry that offers the package"),
-        |node| Ok(text(node)?.to_owned()),
-    );
-    let url = table.value(
-        "url",
-        needed(is_own, "write `repository.url`: an own definition needs it"),
-        url(Reach::Signed),
-    );
-    let suite = table.value(
-        "suite",
-        needed(
-            needs_suite,
-            "write `repository.suite`, as in `deb URL SUITE COMPONENT`",
-        ),
-        plain,
-    );
-    let components = table.value("components", Unset::Nothing("no components"), list(plain));
-    let key_file = table.value(
-        "key_file",
-        needed(
-            is_own,
-            "write `repository.key_file`: without its key nothing from it can be trusted",
-        ),
-        path,
-    );
-    let signing_keys = table.value(
-        "signing_keys",
-        default(Value::Array(Vec::new())),
-        list(fingerprint),
-    );
-    let kinds = [
-        ("auto", Metadata::Auto),
-        ("signed", Metadata::Signed),
-        ("package", Metadata::Package),
-    ];
-    let metadata = table.value("metadata", default("auto"), word(&kinds));
-    let verdicts = [("refuse", OlderIndex::Refuse), ("warn", OlderIndex::Warn)];
-    let older_index = table.value("older_index", default("refuse"), word(&verdicts));
-    table.finish();
-
-    let source = match entry {
-        Some(entry) => RepositorySource::Entry(entry),
-        None if is_own => RepositorySource::Own(OwnRepository {
-            url: url?,
-            suite,
-            components: components.unwrap_or_default(),
-            key_file: key_file?,
-        }),
-        None => RepositorySource::Host,
-    };
-    Some(RepositoryPolicy {
-        source,
-        signing_keys: signing_keys?,
-        metadata: metadata?,
-        older_index: older_index?,
-    })
-}
-
 fn health(agent: &mut Section<'_>) -> Option<HealthPolicy> {
     let mut table = agent.section("health", &[("unit", Some(("unit", true.into())))]);
     let has_probe = table.has("http") || table.has("command");
@@ -339,7 +267,7 @@ fn health(agent: &mut Section<'_>) -> Option<HealthPolicy> {
     })
 }
 
-fn compatibility(agent: &mut Section<'_>) -> Option<url::Url> {
+fn compatibility(agent: &mut Section<'_>) -> Option<Url> {
     let is_set = agent.has("compatibility");
     let mut table = agent.section("compatibility", &[]);
     let unset = if is_set {

@@ -5,7 +5,6 @@ use super::tree::{Node, Value};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
-use url::{Host, Url};
 
 pub(super) type Read<T> = Result<T, Refusal>;
 
@@ -68,19 +67,15 @@ pub(super) fn number(range: RangeInclusive<u32>) -> impl Fn(&Node) -> Read<u32> 
 pub(super) fn word<'t, T: Copy>(words: &'t [(&'t str, T)]) -> impl Fn(&Node) -> Read<T> + 't {
     move |node| {
         let written = text(node)?;
-        // A second word may stand for the same; then only the first is told.
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        match words.iter().find(|(word, _)| *word == written) {
-            Some((_, meaning)) => Ok(*meaning),
-            None => {
-                let refusal =
-                    Refusal::new(format!("is \"{written}\", not one of {}", known.join(", ")));
-                Err(match nearest(written, known) {
-                    Some(meant) => refusal.hint(format!("did you mean \"{meant}\"?")),
-                    None => refusal,
-                })
-            }
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == written) {
+            return Ok(*meaning);
         }
+        let reason = format!("is \"{written}\", not one of {}", known.join(", "));
+        Err(match nearest(written, known) {
+            Some(meant) => Refusal::new(reason).hint(format!("did you mean \"{meant}\"?")),
+            None => Refusal::new(reason),
+        })
     }
 }
 
@@ -177,83 +172,6 @@ pub(super) fn list<T>(element: impl Fn(&Node) -> Read<T>) -> impl Fn(&Node) -> R
     }
 }
 
-/// Which addresses a key accepts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Reach {
-    /// https, http to this host, file: what decides on a change must not be forged on the way.
-    Trusted,
-    /// https, http, file: what comes from there is signed.
-    Signed,
-    /// http or https of a proxy.
-    Proxy,
-    /// http to this host only.
-    Loopback,
-}
-
-/// An address without credentials.
-pub(super) fn url(reach: Reach) -> impl Fn(&Node) -> Read<Url> {
-    move |node| {
-        let written = text(node)?;
-        // The text itself is not repeated before it is known to hold no password.
-        let url = Url::parse(written).map_err(|error| {
-            Refusal::new(format!("is not a URL: {error}"))
-                .hint("write it whole, such as https://example.com/path")
-        })?;
-        if !url.username().is_empty() || url.password().is_some() {
-            let hint = match reach {
-                Reach::Loopback => "use a `command` probe that reads them from a file",
-                Reach::Signed => "use the host's repository entry with them (`repository.entry`)",
-                _ => "put them into a file only root can read, and name it in `credentials_file`",
-            };
-            return Err(Refusal::new("holds credentials, which would end up in logs").hint(hint));
-        }
-        if url.fragment().is_some() || (url.query().is_some() && reach != Reach::Loopback) {
-            return Err(Refusal::new(
-                "has a `?` or `#`, which is no part of a base address",
-            ));
-        }
-        let refuse = |allowed: &str| {
-            Err(Refusal::new(format!(
-                "is an address with {}, not {allowed}",
-                url.scheme()
-            )))
-        };
-        let is_here = is_loopback(&url);
-        let has_host = url.host_str().is_some_and(|host| !host.is_empty());
-        match (reach, url.scheme()) {
-            (Reach::Trusted | Reach::Signed, "https") | (Reach::Signed | Reach::Proxy, "http") => {
-                Ok(url)
-            }
-            (Reach::Proxy, "https") => Ok(url),
-            (Reach::Trusted | Reach::Loopback, "http") if is_here => Ok(url),
-            (Reach::Trusted | Reach::Signed, "file") if !has_host => Ok(url),
-            (Reach::Trusted | Reach::Signed, "file") => {
-                Err(Refusal::new("names a host in a file URL")
-                    .hint("write file:///path, with three slashes"))
-            }
-            (Reach::Trusted, "http") => Err(Refusal::new(
-                "is http to another host, where anybody on the way could choose the answer",
-            )
-            .hint("use https; http is for this host only")),
-            (Reach::Loopback, _) => Err(Refusal::new("is not http to this host")
-                .hint("write http://127.0.0.1:PORT/path or unix:/path/of/socket:/uri")),
-            (Reach::Trusted, _) => refuse("https, http to this host, or file"),
-            (Reach::Signed, _) => refuse("https, http or file"),
-            (Reach::Proxy, _) => refuse("http or https"),
-        }
-    }
-}
-
-/// `localhost`, 127.0.0.0/8 and ::1.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 /// The name of a service; `.service` is added where no suffix stands.
 pub(super) fn unit(node: &Node) -> Read<String> {
     let written = text(node)?;
@@ -319,5 +237,73 @@ pub(super) fn plain(node: &Node) -> Read<String> {
     } else {
         Err(Refusal::new(format!("\"{written}\" is not a plain word"))
             .hint("letters, digits and . _ / + ~ - only"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::problem::Place;
+    use std::path::Path;
+
+    fn node(value: impl Into<Value>) -> Node {
+        Node {
+            place: Place::file(Path::new("/f")),
+            value: value.into(),
+        }
+    }
+
+    #[test]
+    fn units() {
+        for (written, meant) in [
+            ("teleport", "teleport.service"),
+            ("teleport.service", "teleport.service"),
+            ("teleport@main", "teleport@main.service"),
+            ("a.b", "a.b.service"),
+            ("dbus-org.x\\x2d", "dbus-org.x\\x2d.service"),
+        ] {
+            assert_eq!(unit(&node(written)).unwrap(), meant);
+        }
+        for written in ["", "-x", "a b", "a/b", "x.timer", "x@", "x@.service", "x\n"] {
+            assert!(unit(&node(written)).is_err(), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn fingerprints() {
+        let digits = "0c5e8ba5658e320d1b031179c87ed53a6282c411";
+        let spaced = "0C5E 8BA5 658E 320D 1B03  1179 C87E D53A 6282 C411";
+        for written in [digits, spaced] {
+            assert_eq!(fingerprint(&node(written)).unwrap(), digits.to_uppercase());
+        }
+        let too_long = format!("{digits}0");
+        for written in ["6282C411", &too_long, &digits.replace('0', "g")] {
+            assert!(fingerprint(&node(written)).is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn durations_end_at_their_range() {
+        let read = duration(Duration::from_secs(1)..=Duration::from_secs(60));
+        for (written, seconds) in [("1s", 1), ("1min", 60), ("0min 30s", 30), ("60 sec", 60)] {
+            assert_eq!(
+                read(&node(written)).unwrap().as_secs(),
+                seconds,
+                "{written}"
+            );
+        }
+        for written in ["0s", "999ms", "61s", "-1s", "1", "s", "1M"] {
+            assert!(read(&node(written)).is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn paths() {
+        for written in ["/a", "/a/b.c"] {
+            assert_eq!(path(&node(written)).unwrap(), Path::new(written));
+        }
+        for written in ["", "a", "./a", "/a/../b", "/a/", "~/a", "/a\0"] {
+            assert!(path(&node(written)).is_err(), "{written:?}");
+        }
     }
 }

@@ -48,7 +48,11 @@ fn repository(facts: &RepositoryFacts) -> Gate {
     let gate = match &facts.change {
         Some(change) => Gate::open(NAME, format!("{name} offers {}", change.to.as_str())),
         None => {
-            let text = format!("{name} does not offer {}; it offers {}", facts.target, listed(&facts.offered));
+            let text = format!(
+                "{name} does not offer {}; it offers {}",
+                facts.target,
+                listed(&facts.offered)
+            );
             Gate::closed(NAME, Reason::NotOffered, text)
         }
     };
@@ -63,8 +67,12 @@ fn listed(offered: &[Offered]) -> String {
     let mut versions: Vec<_> = offered.iter().map(|offered| &offered.version).collect();
     versions.sort_by(|a, b| b.compare(a));
     versions.dedup();
-    let mut text =
-        versions.iter().take(SHOWN).map(|version| version.as_str()).collect::<Vec<_>>().join(", ");
+    let mut text = versions
+        .iter()
+        .take(SHOWN)
+        .map(|version| version.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
     if versions.len() > SHOWN {
         text.push_str(&format!(" and {} older", versions.len() - SHOWN));
     }
@@ -84,17 +92,25 @@ fn transaction(facts: &RepositoryFacts) -> Gate {
     let (Some(change), Some(simulation)) = (&facts.change, facts.simulation.value()) else {
         return Gate::not_looked_at(NAME, "the package manager was not asked");
     };
-    let (ours, others): (Vec<_>, Vec<_>) =
-        simulation.iter().partition(|line| line.name == change.package.as_str());
+    let (ours, others): (Vec<_>, Vec<_>) = simulation
+        .iter()
+        .partition(|line| line.name == change.package.as_str());
     let gate = if !others.is_empty() {
         let names: Vec<_> = others.iter().map(|other| describe(other)).collect();
         let text = format!("other packages would change: {}", names.join(", "));
         Gate::closed(NAME, Reason::WouldChangeOthers, text)
     } else if ours.len() != 1 {
-        let text = format!("the package manager would not make this change ({} steps on our package)", ours.len());
+        let text = format!(
+            "the package manager would not make this change ({} steps on our package)",
+            ours.len()
+        );
         Gate::closed(NAME, Reason::WouldChangeOthers, text)
     } else if ours[0].action == adapters::Action::Remove {
-        Gate::closed(NAME, Reason::WouldChangeOthers, "the package manager would remove our package")
+        Gate::closed(
+            NAME,
+            Reason::WouldChangeOthers,
+            "the package manager would remove our package",
+        )
     } else {
         Gate::open(NAME, format!("only {} changes", change.package.as_str()))
     };
@@ -124,7 +140,10 @@ fn resources(facts: &RepositoryFacts) -> Gate {
     };
     let text = format!("{} MiB free in {folder}", free / (1024 * 1024));
     if *free < MINIMUM_FREE_BYTES {
-        let text = format!("{text}, {} MiB are needed", MINIMUM_FREE_BYTES / (1024 * 1024));
+        let text = format!(
+            "{text}, {} MiB are needed",
+            MINIMUM_FREE_BYTES / (1024 * 1024)
+        );
         return Gate::closed(NAME, Reason::DiskFull, text);
     }
     Gate::open(NAME, text)

@@ -165,7 +165,10 @@ pub enum Reason {
 impl Reason {
     /// The string of the contract.
     pub fn as_str(self) -> String {
-        serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 }
 
@@ -190,23 +193,40 @@ pub struct Gate {
 impl Gate {
     /// An open gate.
     pub fn open(name: GateName, value: impl Into<String>) -> Self {
-        Self { name, open: Some(true), value: value.into(), reason: None, until: None, read_at: None }
+        Self {
+            name,
+            open: Some(true),
+            value: value.into(),
+            reason: None,
+            until: None,
+            read_at: None,
+        }
     }
 
     /// A closed gate.
     pub fn closed(name: GateName, reason: Reason, value: impl Into<String>) -> Self {
-        Self { open: Some(false), reason: Some(reason), ..Self::open(name, value) }
+        Self {
+            open: Some(false),
+            reason: Some(reason),
+            ..Self::open(name, value)
+        }
     }
 
     /// A gate that was not looked at.
     pub fn not_looked_at(name: GateName, value: impl Into<String>) -> Self {
-        Self { open: None, ..Self::open(name, value) }
+        Self {
+            open: None,
+            ..Self::open(name, value)
+        }
     }
 
     /// With the reason of an open gate.
     #[must_use]
     pub fn because(self, reason: Reason) -> Self {
-        Self { reason: Some(reason), ..self }
+        Self {
+            reason: Some(reason),
+            ..self
+        }
     }
 
     /// With the moment at which the verdict can change.

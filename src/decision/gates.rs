@@ -56,7 +56,12 @@ pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Decision {
 
 fn verdict(gates: &[Gate], opened_by: Option<Timing>) -> Verdict {
     match gates.iter().find(|gate| gate.open != Some(true)) {
-        Some(Gate { name, open: Some(false), reason: Some(reason), .. }) => Verdict::Stop(*name, *reason),
+        Some(Gate {
+            name,
+            open: Some(false),
+            reason: Some(reason),
+            ..
+        }) => Verdict::Stop(*name, *reason),
         Some(gate) => Verdict::Undecided(gate.name),
         None => opened_by.map_or(Verdict::Undecided(GateName::Timing), Verdict::Proceed),
     }
@@ -65,13 +70,21 @@ fn verdict(gates: &[Gate], opened_by: Option<Timing>) -> Verdict {
 fn clock(facts: &Facts, now: DateTime<Utc>) -> Gate {
     let value = format!("{}", now.format("%Y-%m-%d %H:%M:%S UTC"));
     if now < facts.built_at {
-        let text = format!("{value} is before this program was built ({})", facts.built_at.format("%Y-%m-%d"));
-        return Gate::closed(GateName::Clock, Reason::ClockBeforeBuild, text).until(Some(facts.built_at));
+        let text = format!(
+            "{value} is before this program was built ({})",
+            facts.built_at.format("%Y-%m-%d")
+        );
+        return Gate::closed(GateName::Clock, Reason::ClockBeforeBuild, text)
+            .until(Some(facts.built_at));
     }
     match facts.confirmed_clock {
         Some(earlier) if now < earlier - CLOCK_TOLERANCE => {
-            let text = format!("{value} is behind an earlier tick ({})", earlier.format("%Y-%m-%d %H:%M UTC"));
-            Gate::closed(GateName::Clock, Reason::ClockWentBack, text).until(Some(earlier - CLOCK_TOLERANCE))
+            let text = format!(
+                "{value} is behind an earlier tick ({})",
+                earlier.format("%Y-%m-%d %H:%M UTC")
+            );
+            Gate::closed(GateName::Clock, Reason::ClockWentBack, text)
+                .until(Some(earlier - CLOCK_TOLERANCE))
         }
         _ => Gate::open(GateName::Clock, value),
     }
@@ -82,10 +95,14 @@ fn platform(facts: &Facts) -> Gate {
     match &facts.platform {
         Reading::NotTaken => Gate::not_looked_at(NAME, "not asked"),
         Reading::Failed { error, .. } => Gate::closed(NAME, Reason::UnsupportedPlatform, error),
-        Reading::Taken { value: Platform::Unsupported(why), .. } => {
-            Gate::closed(NAME, Reason::UnsupportedPlatform, why)
-        }
-        Reading::Taken { value: Platform::Supported(what), .. } => Gate::open(NAME, what),
+        Reading::Taken {
+            value: Platform::Unsupported(why),
+            ..
+        } => Gate::closed(NAME, Reason::UnsupportedPlatform, why),
+        Reading::Taken {
+            value: Platform::Supported(what),
+            ..
+        } => Gate::open(NAME, what),
     }
 }
 
@@ -93,16 +110,25 @@ fn installed_gate(facts: &Facts) -> Gate {
     const NAME: GateName = GateName::Installed;
     let gate = match &facts.installed {
         Reading::NotTaken => Gate::not_looked_at(NAME, "the package database was not asked"),
-        Reading::Failed { error, .. } => Gate::closed(NAME, Reason::PackageDatabaseUnreadable, error),
-        Reading::Taken { value: Installed::Absent, .. } => {
-            Gate::closed(NAME, Reason::NotInstalled, "the package is not installed; it is never installed from nothing")
+        Reading::Failed { error, .. } => {
+            Gate::closed(NAME, Reason::PackageDatabaseUnreadable, error)
         }
-        Reading::Taken { value: Installed::Broken { detail, .. }, .. } => {
-            Gate::closed(NAME, Reason::PackageBroken, detail)
-        }
-        Reading::Taken { value: Installed::Present(package), .. } => {
-            Gate::open(NAME, package.version.as_str())
-        }
+        Reading::Taken {
+            value: Installed::Absent,
+            ..
+        } => Gate::closed(
+            NAME,
+            Reason::NotInstalled,
+            "the package is not installed; it is never installed from nothing",
+        ),
+        Reading::Taken {
+            value: Installed::Broken { detail, .. },
+            ..
+        } => Gate::closed(NAME, Reason::PackageBroken, detail),
+        Reading::Taken {
+            value: Installed::Present(package),
+            ..
+        } => Gate::open(NAME, package.version.as_str()),
     };
     gate.read_at(facts.installed.read_at())
 }
@@ -111,12 +137,26 @@ fn target_gate(facts: &Facts) -> Gate {
     const NAME: GateName = GateName::Target;
     let gate = match &facts.target {
         Reading::NotTaken => Gate::not_looked_at(NAME, "the version server was not asked"),
-        Reading::Failed { error, invalid: true } => Gate::closed(NAME, Reason::VersionServerInvalid, error),
-        Reading::Failed { error, invalid: false } => Gate::closed(NAME, Reason::VersionServerUnreachable, error),
-        Reading::Taken { value: Target::None, .. } => {
-            Gate::closed(NAME, Reason::NoTarget, "none: the version server wants nothing installed")
-        }
-        Reading::Taken { value: Target::Version(version), .. } => Gate::open(NAME, version.to_string()),
+        Reading::Failed {
+            error,
+            invalid: true,
+        } => Gate::closed(NAME, Reason::VersionServerInvalid, error),
+        Reading::Failed {
+            error,
+            invalid: false,
+        } => Gate::closed(NAME, Reason::VersionServerUnreachable, error),
+        Reading::Taken {
+            value: Target::None,
+            ..
+        } => Gate::closed(
+            NAME,
+            Reason::NoTarget,
+            "none: the version server wants nothing installed",
+        ),
+        Reading::Taken {
+            value: Target::Version(version),
+            ..
+        } => Gate::open(NAME, version.to_string()),
     };
     gate.read_at(facts.target.read_at())
 }
@@ -142,7 +182,11 @@ fn direction(facts: &Facts, installed: Option<&TargetVersion>, target: &TargetVe
     if compatibility::leads_into_range(facts, installed, target) {
         return Gate::open(NAME, format!("{way}, back into what the cluster supports"));
     }
-    if let Some(floor) = facts.minimum_version.as_ref().filter(|floor| target < floor) {
+    if let Some(floor) = facts
+        .minimum_version
+        .as_ref()
+        .filter(|floor| target < floor)
+    {
         let text = format!("{target} is below minimum_version {floor}");
         return Gate::closed(NAME, Reason::BelowMinimumVersion, text);
     }
@@ -164,10 +208,16 @@ fn direction(facts: &Facts, installed: Option<&TargetVersion>, target: &TargetVe
 
 fn quarantine(facts: &Facts, target: &TargetVersion) -> Gate {
     const NAME: GateName = GateName::Quarantine;
-    match facts.quarantine.iter().find(|(version, _)| version == target) {
-        Some((version, cause)) => {
-            Gate::closed(NAME, Reason::Quarantined, format!("{version} failed on this host: {cause}"))
-        }
+    match facts
+        .quarantine
+        .iter()
+        .find(|(version, _)| version == target)
+    {
+        Some((version, cause)) => Gate::closed(
+            NAME,
+            Reason::Quarantined,
+            format!("{version} failed on this host: {cause}"),
+        ),
         None => Gate::open(NAME, "not quarantined"),
     }
 }
@@ -181,8 +231,11 @@ fn hold(facts: &Facts) -> Gate {
         Reading::Taken { value, read_at } => match value.first() {
             None => Gate::open(NAME, "not held"),
             Some(hold) => {
-                let reason =
-                    if hold.by_operator { Reason::HeldByOperator } else { Reason::HeldByAdministrator };
+                let reason = if hold.by_operator {
+                    Reason::HeldByOperator
+                } else {
+                    Reason::HeldByAdministrator
+                };
                 Gate::closed(NAME, reason, &hold.description).until(hold.until)
             }
         }

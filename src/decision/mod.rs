@@ -20,7 +20,9 @@ pub mod schedule_in_force;
 mod timing;
 
 pub use authorize::{RepositoryFacts, authorize};
-pub use facts::{Critical, Facts, Health, HoldFact, Platform, Reading, ScheduleFact, Target, TimingPolicy};
+pub use facts::{
+    Critical, Facts, Health, HoldFact, Platform, Reading, ScheduleFact, Target, TimingPolicy,
+};
 pub use gate::{Decision, Gate, GateName, Reason, Timing, Verdict};
 pub use gates::decide;
 pub use schedule_in_force::{ScheduleAnswer, resolve};

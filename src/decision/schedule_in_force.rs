@@ -50,7 +50,9 @@ pub fn resolve(
     let read = |text: &str, source: String| match parse(text) {
         Err(error) => Found::Unreadable(error),
         Ok(schedule) if schedule.is_hands_off() => Found::Usable(ScheduleFact::HandsOff { source }),
-        Ok(schedule) if schedule.has_future(now) => Found::Usable(ScheduleFact::InForce { schedule, source }),
+        Ok(schedule) if schedule.has_future(now) => {
+            Found::Usable(ScheduleFact::InForce { schedule, source })
+        }
         Ok(_) => Found::Missing("no window of the schedule has its end in the future".to_owned()),
     };
     let found = match (answer, &memory.kept) {
@@ -92,7 +94,11 @@ pub fn resolve(
                 let warning = format!("the schedule cannot be read ({why}); the kept one goes on");
                 return (fact, memory, Some(warning));
             }
-            unconfirmed(format!("the schedule cannot be read ({why}) and none is kept that still counts"), memory, now)
+            unconfirmed(
+                format!("the schedule cannot be read ({why}) and none is kept that still counts"),
+                memory,
+                now,
+            )
         }
     }
 }
@@ -103,7 +109,10 @@ fn unconfirmed(
     now: DateTime<Utc>,
 ) -> (ScheduleFact, ScheduleMemory, Option<String>) {
     // A clock that was set back must not make the wait longer than the rule says.
-    let since = memory.missing_since.filter(|since| *since <= now).unwrap_or(now);
+    let since = memory
+        .missing_since
+        .filter(|since| *since <= now)
+        .unwrap_or(now);
     memory.missing_since = Some(since);
     let counts_at = since + CONFIRMATION;
     let fact = if now < counts_at {

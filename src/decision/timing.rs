@@ -23,15 +23,29 @@ fn unhealthy(facts: &Facts, installed: Option<&TargetVersion>) -> Option<Timing>
 }
 
 /// The freeze gate: nothing starts during a freeze but `--now` and what the freeze allows.
-pub(super) fn freeze_gate(facts: &Facts, installed: Option<&TargetVersion>, now: DateTime<Utc>) -> Gate {
+pub(super) fn freeze_gate(
+    facts: &Facts,
+    installed: Option<&TargetVersion>,
+    now: DateTime<Utc>,
+) -> Gate {
     const NAME: GateName = GateName::Freeze;
     let of_schedule = match &facts.schedule {
         Reading::NotTaken => return Gate::not_looked_at(NAME, "the schedule was not asked"),
-        Reading::Taken { value: ScheduleFact::InForce { schedule, .. }, .. } => schedule.frozen(now),
+        Reading::Taken {
+            value: ScheduleFact::InForce { schedule, .. },
+            ..
+        } => schedule.frozen(now),
         Reading::Taken { .. } | Reading::Failed { .. } => None,
     };
     let on = |freeze: &&Freeze| freeze.covers(now);
-    let Some(freeze) = facts.timing.freezes.iter().filter(on).max_by_key(|freeze| freeze.stop).or(of_schedule) else {
+    let Some(freeze) = facts
+        .timing
+        .freezes
+        .iter()
+        .filter(on)
+        .max_by_key(|freeze| freeze.stop)
+        .or(of_schedule)
+    else {
         return Gate::open(NAME, "no freeze");
     };
     let text = format!("frozen: {}", freeze.reason);
@@ -43,7 +57,13 @@ pub(super) fn freeze_gate(facts: &Facts, installed: Option<&TargetVersion>, now:
         (freeze.allows(Exemption::Critical) && critical(facts))
             || (freeze.allows(Exemption::Unhealthy) && unhealthy(facts, installed).is_some())
     };
-    let all_pass = facts.timing.freezes.iter().filter(on).chain(of_schedule).all(passes);
+    let all_pass = facts
+        .timing
+        .freezes
+        .iter()
+        .filter(on)
+        .chain(of_schedule)
+        .all(passes);
     if all_pass {
         return Gate::open(NAME, format!("{text}; it allows this change"));
     }
@@ -59,7 +79,11 @@ pub(super) fn gate(
     if facts.forced {
         return opened(Timing::Forced, "asked for by --now", None);
     }
-    if let Reading::Taken { value: ScheduleFact::HandsOff { source }, .. } = &facts.schedule {
+    if let Reading::Taken {
+        value: ScheduleFact::HandsOff { source },
+        ..
+    } = &facts.schedule
+    {
         return hands_off(source);
     }
     if critical(facts) && facts.timing.critical_opens {
@@ -72,30 +96,59 @@ pub(super) fn gate(
                 Some(Health::Unhealthy(evidence)) => evidence.as_str(),
                 _ => "",
             };
-            return opened(Timing::Unhealthy, format!("the agent is unhealthy: {evidence}"), None);
+            return opened(
+                Timing::Unhealthy,
+                format!("the agent is unhealthy: {evidence}"),
+                None,
+            );
         }
         Some(timing) => {
-            return opened(timing, "the installed version is outside what the cluster supports", None);
+            return opened(
+                timing,
+                "the installed version is outside what the cluster supports",
+                None,
+            );
         }
         None => {}
     }
     match &facts.schedule {
-        Reading::NotTaken => (Gate::not_looked_at(NAME, "the schedule was not asked"), None),
-        Reading::Failed { error, .. } => {
-            (Gate::closed(NAME, Reason::ScheduleUnconfirmed, format!("no schedule can be read: {error}")), None)
-        }
-        Reading::Taken { value: ScheduleFact::None { why }, .. } => {
+        Reading::NotTaken => (
+            Gate::not_looked_at(NAME, "the schedule was not asked"),
+            None,
+        ),
+        Reading::Failed { error, .. } => (
+            Gate::closed(
+                NAME,
+                Reason::ScheduleUnconfirmed,
+                format!("no schedule can be read: {error}"),
+            ),
+            None,
+        ),
+        Reading::Taken {
+            value: ScheduleFact::None { why },
+            ..
+        } => {
             let text = format!("no schedule ({why}): changes are taken at once");
             shared_out(facts, Timing::NoSchedule, &text, facts.pending_since, now)
         }
-        Reading::Taken { value: ScheduleFact::Unconfirmed { why, counts_at }, .. } => {
+        Reading::Taken {
+            value: ScheduleFact::Unconfirmed { why, counts_at },
+            ..
+        } => {
             let text = format!("{why}; it counts as no schedule if a later tick finds the same");
-            (Gate::closed(NAME, Reason::ScheduleUnconfirmed, text).until(Some(*counts_at)), None)
+            (
+                Gate::closed(NAME, Reason::ScheduleUnconfirmed, text).until(Some(*counts_at)),
+                None,
+            )
         }
-        Reading::Taken { value: ScheduleFact::InForce { schedule, source }, .. } => {
-            in_force(facts, schedule, source, now)
-        }
-        Reading::Taken { value: ScheduleFact::HandsOff { source }, .. } => hands_off(source),
+        Reading::Taken {
+            value: ScheduleFact::InForce { schedule, source },
+            ..
+        } => in_force(facts, schedule, source, now),
+        Reading::Taken {
+            value: ScheduleFact::HandsOff { source },
+            ..
+        } => hands_off(source),
     }
 }
 
@@ -105,7 +158,12 @@ fn hands_off(source: &str) -> (Gate, Option<Timing>) {
     (Gate::closed(NAME, Reason::HandsOff, text), None)
 }
 
-fn in_force(facts: &Facts, schedule: &Schedule, source: &str, now: DateTime<Utc>) -> (Gate, Option<Timing>) {
+fn in_force(
+    facts: &Facts,
+    schedule: &Schedule,
+    source: &str,
+    now: DateTime<Utc>,
+) -> (Gate, Option<Timing>) {
     let next = schedule.next(now).map(|opening| opening.start);
     let mut closing = None;
     if let Some(opening) = schedule.open_at(now) {
@@ -116,20 +174,35 @@ fn in_force(facts: &Facts, schedule: &Schedule, source: &str, now: DateTime<Utc>
         }
         closing = Some(opening);
     }
-    let overdue = facts.timing.catch_up_after.zip(facts.pending_since).and_then(|(limit, since)| {
-        let missed = schedule.passed_between(since, now);
-        (missed >= limit).then_some(missed)
-    });
+    let overdue = facts
+        .timing
+        .catch_up_after
+        .zip(facts.pending_since)
+        .and_then(|(limit, since)| {
+            let missed = schedule.passed_between(since, now);
+            (missed >= limit).then_some(missed)
+        });
     if let Some(missed) = overdue {
-        return opened(Timing::Overdue, format!("{missed} windows were missed"), None);
+        return opened(
+            Timing::Overdue,
+            format!("{missed} windows were missed"),
+            None,
+        );
     }
     let gate = match closing {
         Some(opening) => Gate::closed(
             NAME,
             Reason::WindowClosing,
-            format!("the window ({source}) closes at {}, too soon to start", utc(opening.stop)),
+            format!(
+                "the window ({source}) closes at {}, too soon to start",
+                utc(opening.stop)
+            ),
         ),
-        None => Gate::closed(NAME, Reason::OutsideWindow, format!("outside the maintenance window ({source})")),
+        None => Gate::closed(
+            NAME,
+            Reason::OutsideWindow,
+            format!("outside the maintenance window ({source})"),
+        ),
     };
     (gate.until(next), None)
 }
@@ -141,13 +214,19 @@ fn in_window(
     source: &str,
     now: DateTime<Utc>,
 ) -> (Gate, Option<Timing>) {
-    let text = format!("the maintenance window ({source}) is open until {}", utc(opening.stop));
+    let text = format!(
+        "the maintenance window ({source}) is open until {}",
+        utc(opening.stop)
+    );
     // A share later than the last moment to start would never come.
     let room = (opening.stop - opening.start - margin).max(TimeDelta::zero());
     let start = opening.start + share(facts, facts.timing.spread.min(room));
     if now < start {
         let text = format!("{text}; this host's share of it starts later");
-        return (Gate::closed(NAME, Reason::Spread, text).until(Some(start)), None);
+        return (
+            Gate::closed(NAME, Reason::Spread, text).until(Some(start)),
+            None,
+        );
     }
     opened(Timing::WindowOpen, text, Some(opening.stop - margin))
 }
@@ -163,19 +242,33 @@ fn shared_out(
     let start = since.unwrap_or(now) + share(facts, facts.timing.spread);
     if now < start {
         let text = format!("{text}; this host's share of the spread starts later");
-        return (Gate::closed(NAME, Reason::Spread, text).until(Some(start)), None);
+        return (
+            Gate::closed(NAME, Reason::Spread, text).until(Some(start)),
+            None,
+        );
     }
     opened(timing, text, None)
 }
 
 fn share(facts: &Facts, spread: TimeDelta) -> TimeDelta {
     let seconds = spread.num_seconds().max(0);
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a spread is hours")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a spread is hours"
+    )]
     TimeDelta::seconds((seconds as f64 * facts.timing.share.clamp(0.0, 1.0)) as i64)
 }
 
-fn opened(timing: Timing, text: impl Into<String>, until: Option<DateTime<Utc>>) -> (Gate, Option<Timing>) {
-    (Gate::open(NAME, text).because(timing.reason()).until(until), Some(timing))
+fn opened(
+    timing: Timing,
+    text: impl Into<String>,
+    until: Option<DateTime<Utc>>,
+) -> (Gate, Option<Timing>) {
+    (
+        Gate::open(NAME, text).because(timing.reason()).until(until),
+        Some(timing),
+    )
 }
 
 fn utc(instant: DateTime<Utc>) -> String {

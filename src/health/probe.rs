@@ -36,7 +36,11 @@ pub struct Examination {
 
 /// Examines the agent. One look when all is well; a suspicion is watched for `confirm`, which is
 /// the only time that this takes longer than the probes themselves.
-pub async fn examine(probes: &Probes, restarts_before: Option<u64>, runner: &impl Runner) -> Examination {
+pub async fn examine(
+    probes: &Probes,
+    restarts_before: Option<u64>,
+    runner: &impl Runner,
+) -> Examination {
     let mut samples = vec![sample(probes, runner).await];
     if samples[0].is_suspicious(restarts_before) {
         let end = tokio::time::Instant::now() + probes.confirm;
@@ -65,7 +69,9 @@ async fn sample(probes: &Probes, runner: &impl Runner) -> Sample {
     let mut results = Vec::new();
     if let Some(target) = &probes.http {
         results.push(match get_status(target, probes.timeout).await {
-            Ok(status) if (200..300).contains(&status) => ProbeResult::Passed(format!("http {status}")),
+            Ok(status) if (200..300).contains(&status) => {
+                ProbeResult::Passed(format!("http {status}"))
+            }
             Ok(status) => ProbeResult::Failed(format!("{target} answers {status}")),
             Err(why) => ProbeResult::Failed(format!("{target}: {why}")),
         });
@@ -73,7 +79,10 @@ async fn sample(probes: &Probes, runner: &impl Runner) -> Sample {
     if let Some(command) = &probes.command {
         results.push(run_command(command, probes.timeout, runner).await);
     }
-    Sample { unit, probes: results }
+    Sample {
+        unit,
+        probes: results,
+    }
 }
 
 async fn run_command(command: &[String], timeout: Duration, runner: &impl Runner) -> ProbeResult {
@@ -93,12 +102,17 @@ async fn run_command(command: &[String], timeout: Duration, runner: &impl Runner
         Ok(output) => match output.exit {
             Exit::Code(0) => ProbeResult::Passed(format!("{program} is content")),
             // What a shell answers for "not found" and "cannot be executed".
-            Exit::Code(code @ (126 | 127)) => ProbeResult::NotRun(format!("{program} returned {code}")),
-            Exit::Code(code) => ProbeResult::Failed(format!("{program} returned {code}")),
-            Exit::Signal(signal) => ProbeResult::Failed(format!("{program} was ended by signal {signal}")),
-            Exit::DeadlineExceeded => {
-                ProbeResult::Failed(format!("{program} gave no answer within {} s", timeout.as_secs()))
+            Exit::Code(code @ (126 | 127)) => {
+                ProbeResult::NotRun(format!("{program} returned {code}"))
             }
+            Exit::Code(code) => ProbeResult::Failed(format!("{program} returned {code}")),
+            Exit::Signal(signal) => {
+                ProbeResult::Failed(format!("{program} was ended by signal {signal}"))
+            }
+            Exit::DeadlineExceeded => ProbeResult::Failed(format!(
+                "{program} gave no answer within {} s",
+                timeout.as_secs()
+            )),
         },
     }
 }

@@ -50,7 +50,11 @@ pub struct UnitSample {
 impl UnitSample {
     /// A sample that says only that nothing is known.
     pub fn unknown(why: impl Into<String>) -> Self {
-        Self { state: UnitState::Unknown(why.into()), restarts: 0, main_pid: None }
+        Self {
+            state: UnitState::Unknown(why.into()),
+            restarts: 0,
+            main_pid: None,
+        }
     }
 
     /// Reads the answer to [`query`].
@@ -72,7 +76,9 @@ impl UnitSample {
             ("masked", _) => UnitState::Masked,
             (_, "active" | "reloading" | "refreshing") => UnitState::Active,
             (_, "failed") => UnitState::Failed(property("Result").to_owned()),
-            (_, "inactive" | "maintenance") => UnitState::Inactive(property("UnitFileState").to_owned()),
+            (_, "inactive" | "maintenance") => {
+                UnitState::Inactive(property("UnitFileState").to_owned())
+            }
             (_, "activating") if sub_state.starts_with("auto-restart") => {
                 UnitState::AutoRestart(property("Result").to_owned())
             }
@@ -93,38 +99,60 @@ mod tests {
     use adapters::Exit;
 
     fn read(stdout: &str) -> UnitSample {
-        let output = CommandOutput {
-            exit: Exit::Code(0),
-            stdout: stdout.to_owned(),
-            stderr: String::new(),
-            duration: Duration::ZERO,
-        };
+        let output = CommandOutput::new(Exit::Code(0), stdout, "");
         UnitSample::read("demo.service", &output)
     }
 
     #[test]
     fn every_state_that_systemd_252_shows() {
         let table = [
-            ("LoadState=loaded\nActiveState=active\nSubState=running\nMainPID=7\n", UnitState::Active),
-            ("LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\n", UnitState::Failed("exit-code".into())),
+            (
+                "LoadState=loaded\nActiveState=active\nSubState=running\nMainPID=7\n",
+                UnitState::Active,
+            ),
+            (
+                "LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\n",
+                UnitState::Failed("exit-code".into()),
+            ),
             (
                 "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nResult=exit-code\nNRestarts=3\n",
                 UnitState::AutoRestart("exit-code".into()),
             ),
-            ("LoadState=loaded\nActiveState=activating\nSubState=start\n", UnitState::InTransition("start".into())),
-            ("LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n", UnitState::Inactive("disabled".into())),
-            ("LoadState=masked\nActiveState=inactive\n", UnitState::Masked),
-            ("LoadState=not-found\nActiveState=inactive\n", UnitState::Unknown("there is no unit demo.service".into())),
+            (
+                "LoadState=loaded\nActiveState=activating\nSubState=start\n",
+                UnitState::InTransition("start".into()),
+            ),
+            (
+                "LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n",
+                UnitState::Inactive("disabled".into()),
+            ),
+            (
+                "LoadState=masked\nActiveState=inactive\n",
+                UnitState::Masked,
+            ),
+            (
+                "LoadState=not-found\nActiveState=inactive\n",
+                UnitState::Unknown("there is no unit demo.service".into()),
+            ),
         ];
         for (text, expected) in table {
             assert_eq!(read(text).state, expected, "{text}");
         }
-        assert_eq!(read("LoadState=loaded\nActiveState=active\nNRestarts=3\nMainPID=9\n").restarts, 3);
-        assert_eq!(read("LoadState=loaded\nActiveState=active\nMainPID=0\n").main_pid, None);
+        assert_eq!(
+            read("LoadState=loaded\nActiveState=active\nNRestarts=3\nMainPID=9\n").restarts,
+            3
+        );
+        assert_eq!(
+            read("LoadState=loaded\nActiveState=active\nMainPID=0\n").main_pid,
+            None
+        );
     }
 
     #[test]
     fn no_answer_is_unknown_and_never_healthy() {
-        assert_eq!(read("").state, UnitState::Unknown("systemctl: no answer".into()));
+        assert_eq!(
+            read("").state,
+            UnitState::Unknown("systemctl: no answer".into())
+        );
     }
 }

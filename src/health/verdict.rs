@@ -58,22 +58,32 @@ pub fn verdict(samples: &[Sample]) -> Health {
     };
     if let (Some(before), Some(unit)) = (&first.unit, &last.unit) {
         match &unit.state {
-            UnitState::Failed(result) => return Health::Unhealthy(format!("the unit failed ({result})")),
+            UnitState::Failed(result) => {
+                return Health::Unhealthy(format!("the unit failed ({result})"));
+            }
             UnitState::Masked => return Health::Stopped("the unit is masked".to_owned()),
             UnitState::Inactive(enabled) => {
                 return Health::Stopped(format!("the unit is inactive ({enabled})"));
             }
             _ if unit.restarts > before.restarts => {
                 let count = unit.restarts - before.restarts;
-                return Health::Unhealthy(format!("the unit is in a restart loop ({count} restarts while watched)"));
+                return Health::Unhealthy(format!(
+                    "the unit is in a restart loop ({count} restarts while watched)"
+                ));
             }
             UnitState::AutoRestart(result) => {
-                return Health::Unhealthy(format!("the unit crashed and waits for its restart ({result})"));
+                return Health::Unhealthy(format!(
+                    "the unit crashed and waits for its restart ({result})"
+                ));
             }
             UnitState::Active | UnitState::InTransition(_) | UnitState::Unknown(_) => {}
         }
     }
-    if last.first_failure().is_some() && samples.iter().all(|sample| sample.first_failure().is_some()) {
+    if last.first_failure().is_some()
+        && samples
+            .iter()
+            .all(|sample| sample.first_failure().is_some())
+    {
         return Health::Unhealthy(last.first_failure().unwrap_or_default().to_owned());
     }
     settled(last)
@@ -97,7 +107,9 @@ fn settled(sample: &Sample) -> Health {
     match (unit, not_run) {
         (_, Some(why)) => Health::Unknown(why.to_owned()),
         (Some(UnitState::Unknown(why)), None) if passed.is_empty() => Health::Unknown(why.clone()),
-        (Some(UnitState::InTransition(state)), None) => Health::Unknown(format!("the unit is in transition ({state})")),
+        (Some(UnitState::InTransition(state)), None) => {
+            Health::Unknown(format!("the unit is in transition ({state})"))
+        }
         (Some(UnitState::Active), None) => {
             let mut evidence = vec!["the unit is active"];
             evidence.extend(passed);
@@ -113,7 +125,14 @@ mod tests {
     use super::*;
 
     fn sample(state: UnitState, restarts: u64, probes: Vec<ProbeResult>) -> Sample {
-        Sample { unit: Some(UnitSample { state, restarts, main_pid: None }), probes }
+        Sample {
+            unit: Some(UnitSample {
+                state,
+                restarts,
+                main_pid: None,
+            }),
+            probes,
+        }
     }
 
     fn passed() -> ProbeResult {
@@ -126,27 +145,104 @@ mod tests {
 
     #[test]
     fn table_of_contract_section_6() {
-        use UnitState::{Active, AutoRestart, Failed, Inactive, InTransition, Masked, Unknown};
+        use UnitState::{Active, AutoRestart, Failed, InTransition, Inactive, Masked, Unknown};
         let exit = || "exit-code".to_owned();
         let table: Vec<(&str, Vec<Sample>, &str)> = vec![
             ("active", vec![sample(Active, 0, vec![])], "healthy"),
-            ("active and probe passes", vec![sample(Active, 0, vec![passed()])], "healthy"),
-            ("failed", vec![sample(Failed(exit()), 0, vec![])], "unhealthy"),
-            ("failed, then came back", vec![sample(Failed(exit()), 0, vec![]), sample(Active, 0, vec![])], "healthy"),
-            ("restart loop seen up", vec![sample(Active, 3, vec![]), sample(Active, 5, vec![])], "unhealthy"),
-            ("waits for its restart", vec![sample(AutoRestart(exit()), 1, vec![])], "unhealthy"),
-            ("one crash, then stable", vec![sample(AutoRestart(exit()), 1, vec![]), sample(Active, 1, vec![])], "healthy"),
-            ("probe fails throughout", vec![sample(Active, 0, vec![failed()]); 3], "unhealthy"),
-            ("probe failed once", vec![sample(Active, 0, vec![failed()]), sample(Active, 0, vec![passed()])], "healthy"),
-            ("stopped by hand", vec![sample(Inactive("enabled".into()), 0, vec![])], "stopped"),
-            ("stopped, and so its probe fails", vec![sample(Inactive("disabled".into()), 0, vec![failed()])], "stopped"),
+            (
+                "active and probe passes",
+                vec![sample(Active, 0, vec![passed()])],
+                "healthy",
+            ),
+            (
+                "failed",
+                vec![sample(Failed(exit()), 0, vec![])],
+                "unhealthy",
+            ),
+            (
+                "failed, then came back",
+                vec![sample(Failed(exit()), 0, vec![]), sample(Active, 0, vec![])],
+                "healthy",
+            ),
+            (
+                "restart loop seen up",
+                vec![sample(Active, 3, vec![]), sample(Active, 5, vec![])],
+                "unhealthy",
+            ),
+            (
+                "waits for its restart",
+                vec![sample(AutoRestart(exit()), 1, vec![])],
+                "unhealthy",
+            ),
+            (
+                "one crash, then stable",
+                vec![
+                    sample(AutoRestart(exit()), 1, vec![]),
+                    sample(Active, 1, vec![]),
+                ],
+                "healthy",
+            ),
+            (
+                "probe fails throughout",
+                vec![sample(Active, 0, vec![failed()]); 3],
+                "unhealthy",
+            ),
+            (
+                "probe failed once",
+                vec![
+                    sample(Active, 0, vec![failed()]),
+                    sample(Active, 0, vec![passed()]),
+                ],
+                "healthy",
+            ),
+            (
+                "stopped by hand",
+                vec![sample(Inactive("enabled".into()), 0, vec![])],
+                "stopped",
+            ),
+            (
+                "stopped, and so its probe fails",
+                vec![sample(Inactive("disabled".into()), 0, vec![failed()])],
+                "stopped",
+            ),
             ("masked", vec![sample(Masked, 0, vec![failed()])], "stopped"),
-            ("starting", vec![sample(InTransition("start".into()), 0, vec![])], "unknown"),
-            ("no such unit", vec![sample(Unknown("there is no unit".into()), 0, vec![])], "unknown"),
-            ("no systemd, probe passes", vec![sample(Unknown("no systemd".into()), 0, vec![passed()])], "healthy"),
-            ("no systemd, probe fails", vec![sample(Unknown("no systemd".into()), 0, vec![failed()])], "unhealthy"),
-            ("probe could not be run", vec![sample(Active, 0, vec![ProbeResult::NotRun("no such file".into())])], "unknown"),
-            ("nothing to go by", vec![Sample { unit: None, probes: vec![] }], "unknown"),
+            (
+                "starting",
+                vec![sample(InTransition("start".into()), 0, vec![])],
+                "unknown",
+            ),
+            (
+                "no such unit",
+                vec![sample(Unknown("there is no unit".into()), 0, vec![])],
+                "unknown",
+            ),
+            (
+                "no systemd, probe passes",
+                vec![sample(Unknown("no systemd".into()), 0, vec![passed()])],
+                "healthy",
+            ),
+            (
+                "no systemd, probe fails",
+                vec![sample(Unknown("no systemd".into()), 0, vec![failed()])],
+                "unhealthy",
+            ),
+            (
+                "probe could not be run",
+                vec![sample(
+                    Active,
+                    0,
+                    vec![ProbeResult::NotRun("no such file".into())],
+                )],
+                "unknown",
+            ),
+            (
+                "nothing to go by",
+                vec![Sample {
+                    unit: None,
+                    probes: vec![],
+                }],
+                "unknown",
+            ),
             ("never sampled", vec![], "unknown"),
         ];
         for (what, samples, expected) in table {
@@ -164,9 +260,14 @@ mod tests {
     fn what_has_to_be_confirmed() {
         assert!(!sample(UnitState::Active, 4, vec![]).is_suspicious(Some(4)));
         assert!(!sample(UnitState::Active, 4, vec![]).is_suspicious(None));
-        assert!(sample(UnitState::Active, 5, vec![]).is_suspicious(Some(4)), "restarted since the last tick");
+        assert!(
+            sample(UnitState::Active, 5, vec![]).is_suspicious(Some(4)),
+            "restarted since the last tick"
+        );
         assert!(sample(UnitState::Active, 0, vec![failed()]).is_suspicious(None));
-        assert!(!sample(UnitState::Inactive("disabled".into()), 0, vec![failed()]).is_suspicious(None));
+        assert!(
+            !sample(UnitState::Inactive("disabled".into()), 0, vec![failed()]).is_suspicious(None)
+        );
         assert!(sample(UnitState::Failed("signal".into()), 0, vec![]).is_suspicious(None));
     }
 }

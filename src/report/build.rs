@@ -1,7 +1,11 @@
 use super::document::{
-    AgentReport, HealthReport, RunningReport, ScheduleReport, TargetReport, VersionReport, WindowReport,
+    AgentReport, HealthReport, RunningReport, ScheduleReport, TargetReport, VersionReport,
+    WindowReport,
 };
-use crate::decision::{Critical, Decision, Facts, Gate, GateName, Health, Reason, ScheduleFact, Target, Timing, Verdict};
+use crate::decision::{
+    Critical, Decision, Facts, Gate, GateName, Health, Reason, ScheduleFact, Target, Timing,
+    Verdict,
+};
 use crate::outcome::{self, State, exit_code};
 use crate::report::words;
 use crate::state::agent::AgentState;
@@ -12,7 +16,13 @@ use chrono::{DateTime, Utc};
 const SHOWN_WINDOWS: usize = 3;
 
 /// The report of an agent that could not even be looked at.
-pub fn without_facts(name: &str, server: &str, reason: Reason, message: String, hint: Option<String>) -> AgentReport {
+pub fn without_facts(
+    name: &str,
+    server: &str,
+    reason: Reason,
+    message: String,
+    hint: Option<String>,
+) -> AgentReport {
     let gate = match reason {
         Reason::UnsupportedPlatform => GateName::Platform,
         Reason::AnotherInstance => GateName::Resources,
@@ -30,8 +40,14 @@ pub fn without_facts(name: &str, server: &str, reason: Reason, message: String, 
         changed: false,
         installed: VersionReport::default(),
         running: RunningReport::default(),
-        target: TargetReport { server: server.to_owned(), ..TargetReport::default() },
-        health: HealthReport { verdict: "not_asked".to_owned(), evidence: String::new() },
+        target: TargetReport {
+            server: server.to_owned(),
+            ..TargetReport::default()
+        },
+        health: HealthReport {
+            verdict: "not_asked".to_owned(),
+            evidence: String::new(),
+        },
         schedule: ScheduleReport::default(),
         plan: Vec::new(),
         last_attempt: None,
@@ -80,7 +96,10 @@ fn target(server: &str, facts: &Facts) -> TargetReport {
             Some(Target::None) | None => None,
         },
         package_version: None,
-        critical: facts.critical.value().map(|critical| *critical == Critical::Yes),
+        critical: facts
+            .critical
+            .value()
+            .map(|critical| *critical == Critical::Yes),
         server: server.to_owned(),
         fetched_at: facts.target.read_at(),
     }
@@ -95,25 +114,43 @@ pub fn health(health: Option<&Health>) -> HealthReport {
         Some(Health::Stopped(evidence)) => ("stopped", evidence.as_str()),
         Some(Health::Unknown(evidence)) => ("unknown", evidence.as_str()),
     };
-    HealthReport { verdict: verdict.to_owned(), evidence: evidence.to_owned() }
+    HealthReport {
+        verdict: verdict.to_owned(),
+        evidence: evidence.to_owned(),
+    }
 }
 
 fn schedule(facts: &Facts, now: DateTime<Utc>) -> ScheduleReport {
     match facts.schedule.value() {
-        None => ScheduleReport { source: "not asked".to_owned(), ..ScheduleReport::default() },
-        Some(ScheduleFact::HandsOff { source }) => {
-            ScheduleReport { source: format!("{source}: nop"), ..ScheduleReport::default() }
-        }
+        None => ScheduleReport {
+            source: "not asked".to_owned(),
+            ..ScheduleReport::default()
+        },
+        Some(ScheduleFact::HandsOff { source }) => ScheduleReport {
+            source: format!("{source}: nop"),
+            ..ScheduleReport::default()
+        },
         Some(ScheduleFact::None { why } | ScheduleFact::Unconfirmed { why, .. }) => {
-            ScheduleReport { source: format!("none: {why}"), ..ScheduleReport::default() }
+            ScheduleReport {
+                source: format!("none: {why}"),
+                ..ScheduleReport::default()
+            }
         }
         Some(ScheduleFact::InForce { schedule, source }) => {
             let open = schedule.open_at(now);
-            let next = open.into_iter().chain(schedule.upcoming(now, SHOWN_WINDOWS)).take(SHOWN_WINDOWS);
+            let next = open
+                .into_iter()
+                .chain(schedule.upcoming(now, SHOWN_WINDOWS))
+                .take(SHOWN_WINDOWS);
             ScheduleReport {
                 source: source.clone(),
                 time_zone: Some(schedule.zone().name().to_owned()),
-                next: next.map(|opening| WindowReport { start: opening.start, stop: opening.stop }).collect(),
+                next: next
+                    .map(|opening| WindowReport {
+                        start: opening.start,
+                        stop: opening.stop,
+                    })
+                    .collect(),
             }
         }
     }
@@ -122,10 +159,10 @@ fn schedule(facts: &Facts, now: DateTime<Utc>) -> ScheduleReport {
 /// From what to what, where both are known.
 fn versions(facts: &Facts) -> String {
     let from = match facts.installed.value() {
-        Some(Installed::Present(package)) => package
-            .version
-            .target()
-            .map_or_else(|| package.version.as_str().to_owned(), |version| version.to_string()),
+        Some(Installed::Present(package)) => package.version.target().map_or_else(
+            || package.version.as_str().to_owned(),
+            |version| version.to_string(),
+        ),
         _ => "?".to_owned(),
     };
     match facts.target.value() {
@@ -145,8 +182,12 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
     };
     let when = gate.until.map(|until| words::moment(until, now));
     match decision.verdict {
-        Verdict::Stop(_, Reason::UpToDate) => format!("{}, as the version server wants", gate.value),
-        Verdict::Stop(_, Reason::NoTarget) => "nothing to do: the version server wants no version".to_owned(),
+        Verdict::Stop(_, Reason::UpToDate) => {
+            format!("{}, as the version server wants", gate.value)
+        }
+        Verdict::Stop(_, Reason::NoTarget) => {
+            "nothing to do: the version server wants no version".to_owned()
+        }
         Verdict::Stop(GateName::Timing, Reason::OutsideWindow) => match when {
             Some(when) => format!("{versions} is waiting for the window on {when}"),
             None => format!("{versions} is waiting: {}", gate.value),
@@ -155,7 +196,9 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
             Some(when) => format!("{versions} is waiting: {} (until {when})", gate.value),
             None => format!("{versions} is waiting: {}", gate.value),
         },
-        Verdict::Stop(GateName::Target, _) => format!("no target, nothing is changed: {}", gate.value),
+        Verdict::Stop(GateName::Target, _) => {
+            format!("no target, nothing is changed: {}", gate.value)
+        }
         _ => gate.value.clone(),
     }
 }
@@ -166,10 +209,14 @@ fn opened_by(timing: Timing, facts: &Facts) -> String {
         Timing::Forced => "now: asked for by --now".to_owned(),
         Timing::Critical => "now: the update is critical".to_owned(),
         Timing::Unhealthy => match facts.health.value() {
-            Some(Health::Unhealthy(evidence)) => format!("early: the agent is unhealthy ({evidence})"),
+            Some(Health::Unhealthy(evidence)) => {
+                format!("early: the agent is unhealthy ({evidence})")
+            }
             _ => "early: the agent is unhealthy".to_owned(),
         },
-        Timing::OutsideCompatibleRange => "early: the cluster does not support the installed version".to_owned(),
+        Timing::OutsideCompatibleRange => {
+            "early: the cluster does not support the installed version".to_owned()
+        }
         Timing::NoSchedule => "at once: no schedule can be found".to_owned(),
         Timing::WindowOpen => "now: the maintenance window is open".to_owned(),
         Timing::Overdue => "now: too many windows were missed".to_owned(),
@@ -205,15 +252,24 @@ pub fn authorized(report: &mut AgentReport, gates: Vec<Gate>, agent: &str) {
     if let Some(gate) = gates.iter().find(|gate| gate.open != Some(true)) {
         let reason = gate.reason.unwrap_or(Reason::InternalError);
         report.reason = reason;
-        report.state = if reason == Reason::NeedsRoot { State::WouldUpdate } else { outcome::stopped(reason) };
-        report.exit_code = if reason == Reason::NeedsRoot { 0 } else { exit_code(reason) };
+        report.state = if reason == Reason::NeedsRoot {
+            State::WouldUpdate
+        } else {
+            outcome::stopped(reason)
+        };
+        report.exit_code = if reason == Reason::NeedsRoot {
+            0
+        } else {
+            exit_code(reason)
+        };
         report.hint = hint(reason, agent);
         if reason == Reason::NeedsRoot {
-            report.warnings.push(format!("{}: {}", gate.name, gate.value));
+            report
+                .warnings
+                .push(format!("{}: {}", gate.name, gate.value));
         } else {
             report.message.clone_from(&gate.value);
         }
     }
     report.gates.extend(gates);
 }
-

@@ -137,7 +137,9 @@ impl Document {
             generated_at,
             host,
             changed: agents.iter().any(|agent| agent.changed),
-            failed: agents.iter().any(|agent| !matches!(agent.exit_code, 0 | 10 | 11)),
+            failed: agents
+                .iter()
+                .any(|agent| !matches!(agent.exit_code, 0 | 10 | 11)),
             updater_version: env!("CARGO_PKG_VERSION").to_owned(),
             agents,
         }

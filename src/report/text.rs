@@ -43,25 +43,39 @@ struct Paint {
 
 impl Paint {
     fn apply(self, style: Style, text: &str) -> String {
-        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.color {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
 fn conclusion(out: &mut impl Write, agent: &AgentReport, paint: Paint) -> io::Result<()> {
     let style = match agent.state {
         State::UpToDate | State::Updated => AnsiColor::Green.on_default(),
-        State::Waiting | State::WouldUpdate | State::RestartPending | State::Busy | State::NotConfigured => {
-            AnsiColor::Yellow.on_default()
-        }
+        State::Waiting
+        | State::WouldUpdate
+        | State::RestartPending
+        | State::Busy
+        | State::NotConfigured => AnsiColor::Yellow.on_default(),
         State::Quarantined | State::Refused | State::Failed => AnsiColor::Red.on_default(),
     };
     let name = paint.apply(style.bold(), &agent.name);
     writeln!(out, "{name}: {}", agent.message)?;
     for warning in &agent.warnings {
-        writeln!(out, "  {} {warning}", paint.apply(AnsiColor::Yellow.on_default(), "warning:"))?;
+        writeln!(
+            out,
+            "  {} {warning}",
+            paint.apply(AnsiColor::Yellow.on_default(), "warning:")
+        )?;
     }
     if let Some(hint) = &agent.hint {
-        writeln!(out, "  {} {hint}", paint.apply(AnsiColor::Cyan.on_default(), "hint:"))?;
+        writeln!(
+            out,
+            "  {} {hint}",
+            paint.apply(AnsiColor::Cyan.on_default(), "hint:")
+        )?;
     }
     Ok(())
 }
@@ -74,16 +88,28 @@ fn explanation(
 ) -> io::Result<()> {
     let dash = || "-".to_owned();
     let age = |at: Option<DateTime<Utc>>| {
-        at.map(|at| format!(" ({})", words::distance(at - now))).unwrap_or_default()
+        at.map(|at| format!(" ({})", words::distance(at - now)))
+            .unwrap_or_default()
     };
     let critical = match agent.target.critical {
         Some(true) => ", critical",
         Some(false) | None => "",
     };
-    let evidence =
-        if agent.health.evidence.is_empty() { String::new() } else { format!(": {}", agent.health.evidence) };
-    let zone = agent.schedule.time_zone.as_ref().map(|zone| format!(", {zone}")).unwrap_or_default();
-    let installed_at = agent.gates.iter().find(|gate| gate.name == crate::decision::GateName::Installed);
+    let evidence = if agent.health.evidence.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", agent.health.evidence)
+    };
+    let zone = agent
+        .schedule
+        .time_zone
+        .as_ref()
+        .map(|zone| format!(", {zone}"))
+        .unwrap_or_default();
+    let installed_at = agent
+        .gates
+        .iter()
+        .find(|gate| gate.name == crate::decision::GateName::Installed);
     let rows = [
         (
             "installed",
@@ -93,7 +119,10 @@ fn explanation(
                 age(installed_at.and_then(|gate| gate.read_at))
             ),
         ),
-        ("running", agent.running.version.clone().unwrap_or_else(dash)),
+        (
+            "running",
+            agent.running.version.clone().unwrap_or_else(dash),
+        ),
         (
             "wanted",
             format!(
@@ -103,14 +132,21 @@ fn explanation(
             ),
         ),
         ("server", agent.target.server.clone()),
-        ("health", format!("{}{evidence}", agent.health.verdict.replace('_', " "))),
+        (
+            "health",
+            format!("{}{evidence}", agent.health.verdict.replace('_', " ")),
+        ),
         ("schedule", format!("{}{zone}", agent.schedule.source)),
     ];
     for (label, value) in rows {
         writeln!(out, "  {label:<14} {value}")?;
     }
     for window in &agent.schedule.next {
-        let text = format!("{} to {}", words::both_zones(window.start), window.stop.format("%H:%M UTC"));
+        let text = format!(
+            "{} to {}",
+            words::both_zones(window.start),
+            window.stop.format("%H:%M UTC")
+        );
         writeln!(out, "  {:<14} {text}", "")?;
     }
     if let Some(attempt) = &agent.last_attempt {
@@ -142,7 +178,10 @@ fn gate_line(gate: &Gate, paint: Paint, now: DateTime<Utc>) -> String {
         Some(false) => ("closed", AnsiColor::Red.on_default()),
         None => ("-", Style::new().dimmed()),
     };
-    let until = gate.until.map(|until| format!(" [until {}]", words::moment(until, now))).unwrap_or_default();
+    let until = gate
+        .until
+        .map(|until| format!(" [until {}]", words::moment(until, now)))
+        .unwrap_or_default();
     let word = paint.apply(style, &format!("{word:<6}"));
     format!("{:<13} {word} {}{until}", gate.name, gate.value)
 }

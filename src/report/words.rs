@@ -27,7 +27,11 @@ pub fn distance(delta: TimeDelta) -> String {
         (0, _, _) => format!("{hours} h {minutes} min"),
         _ => format!("{days} d {hours} h"),
     };
-    if past { format!("{length} ago") } else { format!("in {length}") }
+    if past {
+        format!("{length} ago")
+    } else {
+        format!("in {length}")
+    }
 }
 
 #[cfg(test)]

@@ -88,9 +88,15 @@ impl AgentState {
     pub fn load(layout: &Layout, agent: &str) -> Result<Self> {
         let path = layout.agent_state(agent);
         match files::read_if_there(&path)? {
-            None => Ok(Self { schema: SCHEMA, ..Self::default() }),
+            None => Ok(Self {
+                schema: SCHEMA,
+                ..Self::default()
+            }),
             Some(text) => serde_json::from_str(&text).with_context(|| {
-                format!("the state file {} is damaged; move it away to start afresh", path.display())
+                format!(
+                    "the state file {} is damaged; move it away to start afresh",
+                    path.display()
+                )
             }),
         }
     }
@@ -110,8 +116,11 @@ impl AgentState {
         let path = layout.agent_state(agent);
         files::create_folder(&layout.state(), 0o755)?;
         files::create_folder(&layout.state().join("agents"), 0o700)?;
-        let text = serde_json::to_string_pretty(&Self { schema: SCHEMA, ..self.clone() })
-            .context("render the state")?;
+        let text = serde_json::to_string_pretty(&Self {
+            schema: SCHEMA,
+            ..self.clone()
+        })
+        .context("render the state")?;
         files::replace(&path, text.as_bytes(), 0o600)
     }
 }

@@ -33,7 +33,9 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
 pub fn read_if_there(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
     }
 }
@@ -49,7 +51,10 @@ mod tests {
         replace(&path, b"old", 0o600).unwrap();
         replace(&path, b"new", 0o644).unwrap();
         assert_eq!(read_if_there(&path).unwrap().as_deref(), Some("new"));
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o644
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -57,7 +62,13 @@ mod tests {
     fn a_failed_write_names_the_file_and_keeps_the_old_content() {
         let folder = tempfile::tempdir().unwrap();
         let error = replace(&folder.path().join("missing/state.json"), b"x", 0o600).unwrap_err();
-        assert!(format!("{error:#}").contains("missing/state.json"), "{error:#}");
-        assert_eq!(read_if_there(&folder.path().join("missing/state.json")).unwrap(), None);
+        assert!(
+            format!("{error:#}").contains("missing/state.json"),
+            "{error:#}"
+        );
+        assert_eq!(
+            read_if_there(&folder.path().join("missing/state.json")).unwrap(),
+            None
+        );
     }
 }

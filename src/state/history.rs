@@ -43,7 +43,11 @@ pub fn append(layout: &Layout, event: &Event<'_>) -> Result<()> {
     line.push('\n');
     let written = (|| -> std::io::Result<()> {
         // One write of one whole line, so that a cut leaves at most a torn last line.
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(&path)?;
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o644)
+            .open(&path)?;
         file.write_all(line.as_bytes())?;
         file.sync_all()
     })();

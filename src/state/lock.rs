@@ -24,12 +24,19 @@ pub enum Acquired {
 /// file lets two holders each lock their own.
 pub fn acquire(path: &Path) -> Result<Acquired> {
     let context = || format!("open the lock {}", path.display());
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).with_context(context)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .with_context(context)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
-            let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
-                write!(file, "{}", std::process::id())
-            });
+            let written = file
+                .set_len(0)
+                .and_then(|()| file.rewind())
+                .and_then(|()| write!(file, "{}", std::process::id()));
             written.with_context(|| format!("write the lock {}", path.display()))?;
             Ok(Acquired::Ours(Lock { _file: file }))
         }
@@ -55,8 +62,12 @@ mod tests {
     fn the_second_is_told_who_holds_it_and_gets_it_afterwards() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let Acquired::Ours(first) = acquire(&path).unwrap() else { panic!("free") };
-        let Acquired::Busy(text) = acquire(&path).unwrap() else { panic!("taken") };
+        let Acquired::Ours(first) = acquire(&path).unwrap() else {
+            panic!("free")
+        };
+        let Acquired::Busy(text) = acquire(&path).unwrap() else {
+            panic!("taken")
+        };
         assert!(text.contains(&std::process::id().to_string()), "{text}");
         drop(first);
         assert!(matches!(acquire(&path).unwrap(), Acquired::Ours(_)));

@@ -21,7 +21,9 @@ pub struct Layout {
 impl Layout {
     /// The folders below `root`.
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self {
+            root: root.to_owned(),
+        }
     }
 
     /// A path of the host, below the root.

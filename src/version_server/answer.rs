@@ -1,8 +1,8 @@
 use std::fmt;
 
+use adapters::version::TargetVersion;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::TargetVersion;
 use super::error::excerpt;
 
 /// What `<base>/version` says.

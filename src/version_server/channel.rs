@@ -10,6 +10,8 @@ use anyhow::{Context as _, anyhow};
 use chrono::{DateTime, Utc};
 use reqwest::Url;
 
+use crate::schedule::{ParseError, ScheduleDocument};
+
 use super::answer::{Unreadable, read_schedule};
 use super::{Client, MAX_BODY_BYTES, ScheduleAnswer, ServerError, ServerOptions, VersionAnswer};
 
@@ -36,17 +38,15 @@ pub struct Contents {
     pub critical: Result<bool, ServerError>,
     /// The schedule's text.
     pub schedule: Result<ScheduleAnswer, ServerError>,
-    /// The schedule is there and an agent cannot read it.
-    pub schedule_fault: Option<String>,
+    /// The same text as an agent reads it, if there is any.
+    pub document: Option<Result<ScheduleDocument, ParseError>>,
 }
 
 impl Contents {
     /// Whether an agent could work with every resource.
     pub fn is_valid(&self) -> bool {
-        self.version.is_ok()
-            && self.critical.is_ok()
-            && self.schedule.is_ok()
-            && self.schedule_fault.is_none()
+        let schedule_ok = self.schedule.is_ok() && !matches!(self.document, Some(Err(_)));
+        self.version.is_ok() && self.critical.is_ok() && schedule_ok
     }
 }
 
@@ -64,13 +64,7 @@ pub fn init(folder: &Path) -> anyhow::Result<()> {
 
 /// Checks the whole change first and then writes it: schedule and urgency before the version, so that no agent sees
 /// the new version with the old urgency.
-///
-/// `check_schedule` is the agents' own parser; its error is the reason shown.
-pub fn set(
-    folder: &Path,
-    change: &Change,
-    check_schedule: impl Fn(&str) -> Result<(), String>,
-) -> anyhow::Result<()> {
+pub fn set(folder: &Path, change: &Change) -> anyhow::Result<()> {
     anyhow::ensure!(
         folder.is_dir(),
         "{} is no channel\nhint: `agent-updater channel init {}` makes it one",
@@ -92,9 +86,7 @@ pub fn set(
             "checking the schedule: longer than {MAX_BODY_BYTES} bytes"
         );
         if read_schedule(text.as_bytes()).map_err(explain)? != ScheduleAnswer::Absent {
-            check_schedule(text)
-                .map_err(|reason| anyhow!(reason))
-                .context("checking the schedule")?;
+            ScheduleDocument::parse(text).context("checking the schedule")?;
         }
         replace(folder, "schedule", text)?;
     }
@@ -108,11 +100,7 @@ pub fn set(
 }
 
 /// Asks a channel, by URL or in a folder, as an agent would.
-pub async fn read(
-    options: &ServerOptions,
-    now: DateTime<Utc>,
-    check_schedule: impl Fn(&str) -> Result<(), String>,
-) -> Result<Contents, ServerError> {
+pub async fn read(options: &ServerOptions, now: DateTime<Utc>) -> Result<Contents, ServerError> {
     let client = Client::new(options)?;
     let version = client
         .version(None, now)
@@ -126,15 +114,15 @@ pub async fn read(
         .schedule(None, now)
         .await
         .map(|answer| answer.kept.value);
-    let schedule_fault = match &schedule {
-        Ok(ScheduleAnswer::Document(text)) => check_schedule(text).err(),
+    let document = match &schedule {
+        Ok(ScheduleAnswer::Document(text)) => Some(ScheduleDocument::parse(text)),
         _ => None,
     };
     Ok(Contents {
         version,
         critical,
         schedule,
-        schedule_fault,
+        document,
     })
 }
 
@@ -199,21 +187,13 @@ mod tests {
             .to_utc()
     }
 
-    fn only_nop(text: &str) -> Result<(), String> {
-        if text.trim() == "nop" {
-            Ok(())
-        } else {
-            Err("not a schedule".into())
-        }
-    }
-
     fn contents(folder: &Path) -> Contents {
         let options = location(folder.to_str().unwrap()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(read(&options, now(), only_nop)).unwrap()
+        runtime.block_on(read(&options, now())).unwrap()
     }
 
     #[test]
@@ -249,7 +229,7 @@ mod tests {
             critical: Some(true),
             schedule: Some("nop\n".into()),
         };
-        set(scratch.path(), &good, only_nop).unwrap();
+        set(scratch.path(), &good).unwrap();
         let found = contents(scratch.path());
         assert!(found.is_valid());
         assert_eq!(found.version.unwrap().to_string(), "1.2.3");
@@ -271,7 +251,7 @@ mod tests {
                 ..Change::default()
             },
         ] {
-            set(scratch.path(), &bad, only_nop).unwrap_err();
+            set(scratch.path(), &bad).unwrap_err();
         }
         let found = contents(scratch.path());
         assert_eq!(found.version.unwrap().to_string(), "1.2.3");
@@ -285,7 +265,7 @@ mod tests {
             schedule: Some("\n".into()),
             ..Change::default()
         };
-        set(scratch.path(), &blank, only_nop).unwrap();
+        set(scratch.path(), &blank).unwrap();
         assert_eq!(
             contents(scratch.path()).schedule.unwrap(),
             ScheduleAnswer::Absent
@@ -314,7 +294,7 @@ mod tests {
                 .to_string()
                 .contains("/critical: the answer \"perhaps\"; expected")
         );
-        assert_eq!(found.schedule_fault.as_deref(), Some("not a schedule"));
-        set(Path::new("/nonexistent"), &Change::default(), only_nop).unwrap_err();
+        assert!(matches!(found.document, Some(Err(_))));
+        set(Path::new("/nonexistent"), &Change::default()).unwrap_err();
     }
 }

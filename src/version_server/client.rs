@@ -1,113 +1,53 @@
 use std::fmt;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, DATE, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH, LOCATION,
-    RETRY_AFTER,
-};
-use reqwest::{Response, StatusCode, Url};
-use tokio::time::{Instant, sleep, timeout_at};
+use adapters::version::TargetVersion;
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, ETAG, HeaderValue};
+use reqwest::{StatusCode, Url};
 
 use super::answer::{Unreadable, read_cluster_version, read_critical, read_schedule};
-use super::credentials::Credentials;
-use super::error::{excerpt, shown};
+use super::error::shown;
+use super::exchange::{Exchange, Limits, MAX_BODY_BYTES, TOTAL_TIMEOUT, http_date, text_of};
 use super::options::{Base, below, checked_url};
-use super::transport::Transport;
-use super::{
-    Answer, Kept, ScheduleAnswer, ServerError, ServerOptions, TargetVersion, VersionAnswer,
-};
+use super::{Answer, Kept, ScheduleAnswer, ServerError, ServerOptions, VersionAnswer};
 
-/// The most that is read of any answer.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
-/// The time for one question, with all its redirects and retries.
-pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a question is repeated when the fault may pass.
-pub const RETRIES: u32 = 2;
-
-const MAX_REDIRECTS: usize = 5;
 /// A longer name for an answer than this is not worth keeping.
 const MAX_ETAG_BYTES: usize = 256;
-
-/// The times of one question; tests use shorter ones.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    total: Duration,
-    /// Includes name resolution: the resolver asks its second server only after 5 s, so less would make a host with
-    /// one dead name server unable to ask anything.
-    connect: Duration,
-    /// The pause before the first retry at most; the second is three times as long.
-    pause: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            total: TOTAL_TIMEOUT,
-            connect: Duration::from_secs(6),
-            pause: Duration::from_millis(600),
-        }
-    }
-}
 
 /// Asks one agent's version server.
 ///
 /// Ask one question after the other: they share a connection that is kept alive between them.
 pub struct Client {
     base: Base,
-    credentials: Option<Credentials>,
-    transport: Transport,
-    limits: Limits,
-}
-
-/// One HTTP answer, read to its end.
-struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
-    over_tls: bool,
+    exchange: Exchange,
 }
 
 impl Client {
     /// Checks the options and reads the credentials; connects to nothing.
     pub fn new(options: &ServerOptions) -> Result<Self, ServerError> {
-        Self::with_limits(options, Limits::default())
+        Self::with_limits(options, Limits::within(TOTAL_TIMEOUT))
     }
 
-    /// A client that is as patient as a test: all times of the real one in the same proportion to `total`.
+    /// A client that is as patient as a test: every time of the real one, in proportion.
     #[doc(hidden)]
     pub fn with_total_timeout(
         options: &ServerOptions,
         total: Duration,
     ) -> Result<Self, ServerError> {
-        let real = Limits::default();
-        let scaled = |time: Duration| time.mul_f64(total.as_secs_f64() / real.total.as_secs_f64());
-        Self::with_limits(
-            options,
-            Limits {
-                total,
-                connect: scaled(real.connect),
-                pause: scaled(real.pause),
-            },
-        )
+        Self::with_limits(options, Limits::within(total))
     }
 
     fn with_limits(options: &ServerOptions, limits: Limits) -> Result<Self, ServerError> {
+        let base = Base::parse(&options.url)?;
+        let origin = match &base {
+            Base::Http(url) => Some(url.clone()),
+            Base::Folder(_) => None,
+        };
         Ok(Self {
-            base: Base::parse(&options.url)?,
-            credentials: options
-                .credentials_file
-                .as_deref()
-                .map(Credentials::load)
-                .transpose()?,
-            transport: Transport::new(
-                options.ca_file.clone(),
-                options.proxy.as_ref(),
-                limits.connect,
-            )?,
-            limits,
+            base,
+            exchange: Exchange::new(options, origin, limits)?,
         })
     }
 
@@ -204,8 +144,8 @@ impl Client {
     ) -> Result<Answer<T>, ServerError> {
         let name = shown(url);
         let kept = kept.filter(|kept| kept.url == name && kept.etag.is_some());
-        let etag = kept.and_then(|kept| kept.etag.as_deref());
-        let reply = self.fetch(url, etag, now).await?;
+        let etag = kept.and_then(|kept| HeaderValue::from_str(kept.etag.as_deref()?).ok());
+        let reply = self.exchange.fetch(url, etag.as_ref(), now).await?;
         let server_date = http_date(&reply.headers, &DATE);
         let new_etag = text_of(&reply.headers, &ETAG)
             .filter(|etag| etag.len() <= MAX_ETAG_BYTES)
@@ -254,100 +194,6 @@ impl Client {
             }),
         }
     }
-
-    /// Asks, and asks again where that may help, all within the total time.
-    async fn fetch(
-        &self,
-        url: &Url,
-        etag: Option<&str>,
-        now: DateTime<Utc>,
-    ) -> Result<Reply, ServerError> {
-        let started = Instant::now();
-        let deadline = started + self.limits.total;
-        let mut before = None;
-        for attempt in 0.. {
-            let Ok(outcome) = timeout_at(deadline, self.follow(url, etag)).await else {
-                return Err(ServerError::timed_out(
-                    url,
-                    self.limits.total,
-                    before.as_ref(),
-                ));
-            };
-            let asked_to_wait = match &outcome {
-                Ok(reply) => retry_after(&reply.headers, now, started.elapsed()),
-                Err(_) => None,
-            };
-            let outcome = outcome.and_then(|reply| {
-                let retry_at = asked_to_wait.and_then(|wait| {
-                    now.checked_add_signed(
-                        TimeDelta::from_std(started.elapsed().checked_add(wait)?).ok()?,
-                    )
-                });
-                let error = ServerError::Status {
-                    url: shown(url),
-                    status: reply.status.as_u16(),
-                    retry_at,
-                };
-                if error.may_pass() {
-                    Err(error)
-                } else {
-                    Ok(reply)
-                }
-            });
-            let error = match outcome {
-                Err(error) if error.may_pass() => error,
-                settled => return settled,
-            };
-            let pause = self.pause(attempt).max(asked_to_wait.unwrap_or_default());
-            if attempt == RETRIES || pause >= deadline.saturating_duration_since(Instant::now()) {
-                return Err(error);
-            }
-            tracing::debug!(%error, ?pause, "asking the version server again");
-            sleep(pause).await;
-            before = Some(error);
-        }
-        unreachable!("the loop ends at the last retry")
-    }
-
-    /// Follows redirects, from https to https alone.
-    async fn follow(&self, start: &Url, etag: Option<&str>) -> Result<Reply, ServerError> {
-        let mut url = start.clone();
-        for _ in 0..=MAX_REDIRECTS {
-            let mut request = self
-                .transport
-                .client_for(&url)?
-                .get(url.clone())
-                .header(ACCEPT_ENCODING, "identity");
-            if let Some(etag) = etag {
-                request = request.header(IF_NONE_MATCH, etag);
-            }
-            if let (Some(credentials), Base::Http(base)) = (&self.credentials, &self.base) {
-                if url.origin() == base.origin() {
-                    request = credentials.apply(request);
-                }
-            }
-            let response = request
-                .send()
-                .await
-                .map_err(|error| ServerError::from_transport(&url, &error))?;
-            match redirect_target(&url, &response)? {
-                Some(next) => url = next,
-                None => return read_to_end(&url, response).await,
-            }
-        }
-        Err(ServerError::Redirect {
-            url: shown(start),
-            reason: format!("more than {MAX_REDIRECTS} redirects"),
-        })
-    }
-
-    /// Between half and all of 0.6 s, then of 1.8 s, so that a fleet does not come back in step.
-    fn pause(&self, attempt: u32) -> Duration {
-        // The standard library seeds every hasher's state at random; that is all the randomness jitter needs.
-        let random = RandomState::new().build_hasher().finish() % 1024;
-        let most = self.limits.pause * 3_u32.pow(attempt);
-        most / 2 + most / 2 * u32::try_from(random).unwrap_or_default() / 1024
-    }
 }
 
 /// Shows where it asks, never with what.
@@ -364,105 +210,6 @@ fn read_ok<T>(
     read: impl Fn(&[u8]) -> Result<T, Unreadable>,
 ) -> impl Fn(StatusCode, &[u8]) -> Option<Result<T, Unreadable>> {
     move |status, body| (status == StatusCode::OK).then(|| read(body))
-}
-
-/// The next address, if the answer is a redirect that may be followed.
-fn redirect_target(url: &Url, response: &Response) -> Result<Option<Url>, ServerError> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return Ok(None);
-    }
-    let refused = |reason: String| {
-        Err(ServerError::Redirect {
-            url: shown(url),
-            reason,
-        })
-    };
-    let location =
-        text_of(response.headers(), &LOCATION).and_then(|location| url.join(location).ok());
-    let Some(next) = location else {
-        return refused("redirects to no readable address".into());
-    };
-    if url.scheme() != "https" || next.scheme() != "https" {
-        return refused(format!(
-            "redirects to {}; only redirects from https to https are followed",
-            shown(&next)
-        ));
-    }
-    if !next.username().is_empty() || next.password().is_some() {
-        return refused(format!(
-            "redirects to {} with credentials of its own",
-            shown(&next)
-        ));
-    }
-    Ok(Some(next))
-}
-
-/// Reads the body as it comes and stops at the cap.
-async fn read_to_end(url: &Url, mut response: Response) -> Result<Reply, ServerError> {
-    if let Some(encoding) = response.headers().get(CONTENT_ENCODING) {
-        if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") {
-            let encoding = excerpt(encoding.as_bytes());
-            let found = format!(
-                "the content encoding is {}",
-                encoding.trim_start_matches("the answer ")
-            );
-            return Err(ServerError::Invalid {
-                url: shown(url),
-                found,
-                expected: "plain text",
-            });
-        }
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| ServerError::from_transport(url, &error))?
-    {
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(ServerError::TooLarge {
-                url: shown(url),
-                limit: MAX_BODY_BYTES,
-            });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-    drop(response);
-    // The connection goes back to the pool in a task of its own; without a turn for that task the next question would
-    // open a second connection.
-    tokio::task::yield_now().await;
-    Ok(Reply {
-        status,
-        headers,
-        body,
-        over_tls: url.scheme() == "https",
-    })
-}
-
-/// How long the server asks to be left alone: seconds, or until a date by its own clock where it tells it.
-fn retry_after(headers: &HeaderMap, now: DateTime<Utc>, elapsed: Duration) -> Option<Duration> {
-    let text = text_of(headers, &RETRY_AFTER)?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
-    }
-    let until = http_date(headers, &RETRY_AFTER)?;
-    let server_now = match http_date(headers, &DATE) {
-        Some(date) => date,
-        None => now.checked_add_signed(TimeDelta::from_std(elapsed).ok()?)?,
-    };
-    // A date in the past asks for nothing.
-    Some((until - server_now).to_std().unwrap_or_default())
-}
-
-fn http_date(headers: &HeaderMap, name: &HeaderName) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc2822(text_of(headers, name)?)
-        .ok()
-        .map(Into::into)
-}
-
-fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
 
 /// Reads one resource of a channel that is a folder of this host. `absent` is what a missing file means.

@@ -103,7 +103,10 @@ impl ServerError {
 
     /// Whether a server answered, and the answer is of no use; otherwise none came.
     pub fn came_from_an_answer(&self) -> bool {
-        matches!(self, Self::Invalid { .. } | Self::TooLarge { .. } | Self::Redirect { .. })
+        matches!(
+            self,
+            Self::Invalid { .. } | Self::TooLarge { .. } | Self::Redirect { .. }
+        )
     }
 
     /// Whether asking once more within the same tick may help. A bad certificate or an answer that is no answer will
@@ -226,17 +229,24 @@ fn explain_tls(error: &rustls::Error, url: &Url) -> (String, Option<String>) {
             format!("the server's certificate is not for the name {host}"),
             None,
         ),
-        CertificateError::NotValidForNameContext { presented, .. } => (
-            printable(&format!(
-                "the server's certificate is not for the name {host} but for {}",
-                if presented.is_empty() {
-                    "none".to_owned()
-                } else {
-                    presented.join(", ")
-                }
-            )),
-            Some("use a name of the certificate in `version_server.url`".into()),
-        ),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            // They come as `DnsName("updates.example")`.
+            let names: Vec<_> = presented
+                .iter()
+                .map(|name| name.split('"').nth(1).unwrap_or(name))
+                .collect();
+            let names = if names.is_empty() {
+                "no name".to_owned()
+            } else {
+                names.join(", ")
+            };
+            (
+                printable(&format!(
+                    "the server's certificate is not for the name {host} but for {names}"
+                )),
+                Some("use a name of the certificate in `version_server.url`".into()),
+            )
+        }
         CertificateError::UnknownIssuer => (
             "the server's certificate is from an unknown issuer".into(),
             Some(

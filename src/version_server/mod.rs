@@ -11,21 +11,20 @@ pub mod channel;
 mod client;
 mod credentials;
 mod error;
+mod exchange;
 mod kept;
 mod options;
-/// The embedded server.
-pub mod serve;
-mod target;
+mod serve;
 mod transport;
 mod trust;
 
 pub use answer::{ScheduleAnswer, VersionAnswer};
-pub use client::{Client, MAX_BODY_BYTES, RETRIES, TOTAL_TIMEOUT};
+pub use client::Client;
 pub use error::ServerError;
+pub use exchange::{MAX_BODY_BYTES, RETRIES, TOTAL_TIMEOUT};
 pub use kept::{Answer, Kept};
 pub use options::{Proxy, ServerOptions};
 pub use serve::{Embedded, TlsFiles};
-pub use target::TargetVersion;
 
 pub(crate) use options::url_host;
 pub(crate) use transport::local_builder;

@@ -163,7 +163,11 @@ async fn accept(
 ) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, place)),
+        Ok((stream, peer)) => {
+            // A client that is still acknowledging the last answer need not wait for the next one.
+            let _ = stream.set_nodelay(true);
+            Some((stream, peer, place))
+        }
         Err(error) => {
             // Out of file descriptors, most likely: do not spin.
             tracing::warn!(%error, "cannot accept a connection");

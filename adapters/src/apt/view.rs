@@ -32,8 +32,16 @@ pub(super) fn private_view(entry: &RepositoryEntry, folder: &Path) -> PrivateVie
         folder: folder.to_owned(),
         repository: entry.id.clone(),
         files,
-        // apt makes such folders itself only below its own; it gives them to its download user.
-        folders: vec![at("lists"), at("lists/partial"), at("cache"), at("cache/archives"), at("cache/archives/partial")],
+        // apt makes folders only below its own, but gives `partial` to its download user itself.
+        folders: [
+            "lists",
+            "lists/partial",
+            "cache",
+            "cache/archives",
+            "cache/archives/partial",
+        ]
+        .map(at)
+        .to_vec(),
     }
 }
 

@@ -47,19 +47,24 @@ valid_name() {
 
 # with_lock NAME COMMAND…: runs the command (a function too) in a subshell that holds an
 # exclusive lock. Call it as a plain command: after `if` or before `||` bash would ignore
-# errors inside. What shall outlive the command closes the lock first (close_lock).
-# shellcheck disable=SC2030,SC2031 # the variable is meant to end with the subshell
+# errors inside. Locks nest; what shall outlive the command closes them first (close_locks).
+# shellcheck disable=SC2030,SC2031 # the variables are meant to end with the subshell
 with_lock() (
     mkdir -p "$cache/locks"
     exec {lock_descriptor}>"$cache/locks/$1"
     flock "$lock_descriptor"
+    lock_descriptors+=("$lock_descriptor")
     shift
     "$@"
 )
+lock_descriptors=()
 
 # shellcheck disable=SC2031
-close_lock() {
-    [ -z "${lock_descriptor:-}" ] || exec {lock_descriptor}>&-
+close_locks() {
+    local descriptor
+    for descriptor in "${lock_descriptors[@]}"; do
+        exec {descriptor}>&-
+    done
 }
 
 # The hash of files and further words: the key of whatever is built from them.

@@ -25,7 +25,7 @@ join_group() {
 enter_host() (
     leader="$(host_leader "$1")" || die "host '$1' is off"
     shift
-    close_lock
+    close_locks
     join_group "$leader"
     exec setpriv --bounding-set "$(capabilities_to_drop "$leader")" --inh-caps -all \
         nsenter --target "$leader" --all --wdns=/ -- /usr/bin/env -i \

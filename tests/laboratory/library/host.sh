@@ -50,7 +50,7 @@ host_boot() {
             --setenv=AGENT_UPDATER_LABORATORY="$cache" "${supervise[@]}"
     else
         (
-            close_lock
+            close_locks
             setsid "${supervise[@]}" </dev/null >>"$folder/console.log" 2>&1 &
             printf '%s %s\n' "$!" "$(process_start "$!")" >"$folder/supervisor"
         )

@@ -69,7 +69,7 @@ http {
 }
 END
     (
-        close_lock
+        close_locks
         # shellcheck disable=SC2016 # the inner shell's own arguments
         ip netns exec "$hub" unshare --mount --propagation private /bin/bash -euo pipefail -c '
             mount -t tmpfs tmpfs "$1/mnt"

@@ -65,49 +65,55 @@ find_leader() {
     done
 }
 
-mkdir -p "$folder/upper" "$folder/work" "$folder/root" /run/systemd/nspawn
-# nspawn cleans up its folder, which only a tmpfs lets it.
-mount -t tmpfs tmpfs /run/systemd/nspawn
-mount -t overlay laboratory -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
+# In one function: bash has read it whole before it runs, whatever becomes of the file then.
+main() {
+    mkdir -p "$folder/upper" "$folder/work" "$folder/root" /run/systemd/nspawn
+    # nspawn cleans up its folder, which only a tmpfs lets it.
+    mount -t tmpfs tmpfs /run/systemd/nspawn
+    mount -t overlay laboratory -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
 
-arguments=(--quiet --keep-unit --register=no --directory="$folder/root" --machine="$hostname" --hostname="$hostname"
-    --console=pipe --link-journal=no --resolv-conf=off --timezone=off
-    --network-namespace-path="/run/netns/$namespace")
-if [ "$privileged" = yes ]; then
-    # Enough to run a laboratory inside; still without the machine's clock, modules and devices.
-    export SYSTEMD_SECCOMP=0
-    # shellcheck disable=SC2054 # a list of nspawn's
-    arguments+=(--capability=all
-        --drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE,CAP_SYS_RAWIO,CAP_SYSLOG,CAP_MAC_ADMIN)
-else
-    # What IPAddressDeny= and DevicePolicy= of a unit need to work.
-    # shellcheck disable=SC2054
-    arguments+=(--capability=CAP_BPF,CAP_NET_ADMIN,CAP_PERFMON --system-call-filter=bpf)
-fi
-arguments+=("${binds[@]}")
-if [ "$systemd" = yes ]; then
-    arguments+=(--boot)
-else
-    arguments+=(--as-pid2 /usr/bin/busybox sh /etc/laboratory-init)
-fi
+    arguments=(--quiet --keep-unit --register=no --directory="$folder/root" --machine="$hostname" --hostname="$hostname"
+        --console=pipe --link-journal=no --resolv-conf=off --timezone=off
+        --network-namespace-path="/run/netns/$namespace")
+    if [ "$privileged" = yes ]; then
+        # Enough to run a laboratory inside; still without the machine's clock, modules and devices.
+        export SYSTEMD_SECCOMP=0
+        # shellcheck disable=SC2054 # a list of nspawn's
+        arguments+=(--capability=all
+            --drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE,CAP_SYS_RAWIO,CAP_SYSLOG,CAP_MAC_ADMIN)
+    else
+        # What IPAddressDeny= and DevicePolicy= of a unit need to work.
+        # shellcheck disable=SC2054
+        arguments+=(--capability=CAP_BPF,CAP_NET_ADMIN,CAP_PERFMON --system-call-filter=bpf)
+    fi
+    arguments+=("${binds[@]}")
+    if [ "$systemd" = yes ]; then
+        arguments+=(--boot)
+    else
+        arguments+=(--as-pid2 /usr/bin/busybox sh /etc/laboratory-init)
+    fi
 
-enter_group
-boot=0
-while :; do
-    boot=$((boot + 1))
-    mkdir "$group/boot-$boot"
-    (
-        echo "$BASHPID" >"$group/boot-$boot/cgroup.procs"
-        exec systemd-nspawn "${arguments[@]}"
-    ) &
-    nspawn=$!
-    find_leader "$nspawn"
-    status=0
-    wait "$nspawn" || status=$?
-    rm -f "$folder/leader"
-    remove_group "$group/boot-$boot"
-    # 133: the host reboots.
-    [ "$status" = 133 ] || break
-done
-leave_group
-printf '%s\n' "$status" >"$folder/off"
+    enter_group
+    boot=0
+    while :; do
+        boot=$((boot + 1))
+        mkdir "$group/boot-$boot"
+        (
+            echo "$BASHPID" >"$group/boot-$boot/cgroup.procs"
+            exec systemd-nspawn "${arguments[@]}"
+        ) &
+        nspawn=$!
+        find_leader "$nspawn"
+        status=0
+        wait "$nspawn" || status=$?
+        rm -f "$folder/leader"
+        remove_group "$group/boot-$boot"
+        # 133: the host reboots.
+        [ "$status" = 133 ] || break
+    done
+    leave_group
+    printf '%s\n' "$status" >"$folder/off"
+}
+
+main
+exit
