@@ -18,7 +18,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(&cli, now)),
+        Ok(runtime) => {
+            let result = runtime.block_on(commands::run(&cli, now));
+            // A name that is still being resolved in the background would keep us for its time-out.
+            runtime.shutdown_background();
+            result
+        }
         Err(error) => Err(error.into()),
     };
     match result {

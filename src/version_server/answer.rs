@@ -206,6 +206,20 @@ mod tests {
         VersionAnswer::read(b"1.2.\xff").unwrap_err();
     }
 
+    proptest::proptest! {
+        /// Whatever a server sends, an accepted version is made of these characters, and a refusal is safe to print.
+        #[test]
+        fn no_byte_of_a_server_goes_further(
+            body in r"v?[0-9]{0,3}\.[0-9]{1,2}\.[0-9][-a-z.0-9 ]{0,6}|(?s:.{0,80})"
+        ) {
+            let of = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+            match VersionAnswer::read(body.as_bytes()) {
+                Ok(version) => assert!(version.to_string().bytes().all(of)),
+                Err(error) => assert!(!error.found.contains(char::is_control)),
+            }
+        }
+    }
+
     #[test]
     fn critical_bodies() {
         for (body, expected) in [

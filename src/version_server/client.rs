@@ -19,6 +19,9 @@ const MAX_ETAG_BYTES: usize = 256;
 /// Asks one agent's version server.
 ///
 /// Ask one question after the other: they share a connection that is kept alive between them.
+///
+/// A name is resolved in a blocking thread, which may outlive the ten seconds: end the runtime with
+/// `shutdown_background`, or its end waits for the resolver.
 pub struct Client {
     base: Base,
     exchange: Exchange,

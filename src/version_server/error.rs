@@ -81,6 +81,9 @@ impl ServerError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Refused { hint, .. } | Self::Tls { hint, .. } => hint.clone(),
+            Self::Unreachable { url, .. } if url.starts_with("file:") => {
+                Some("check that `version_server.url` names a channel's folder".into())
+            }
             Self::Unreachable { .. } => Some(
                 "check name resolution, the firewall and the proxy from this host; the next tick tries again".into(),
             ),

@@ -1,9 +1,9 @@
 //! The version server: what it is asked, how, and what its answers mean.
 //!
-//! A [`Client`] asks for `<base>/version`, `<base>/critical` and `<base>/schedule`, one after the other on one
+//! A `Client` asks for `<base>/version`, `<base>/critical` and `<base>/schedule`, one after the other on one
 //! connection. Nothing it returns is a free string but the schedule's text, which another module parses:
-//! a server's byte never travels further than the parsers in `answer`. [`Embedded`] is the other side, for trials and
-//! tests, and [`channel`] writes and checks the three files that it or any static host serves.
+//! a server's byte never travels further than the parsers in `answer`. `Embedded` is the other side, for trials and
+//! tests, and `channel` writes and checks the three files that it or any static host serves.
 
 mod answer;
 /// The publisher's side: the three files of a channel.

@@ -159,9 +159,22 @@ impl TestServer {
         )
     }
 
+    /// Serves plain HTTP on the loopback of another network namespace, such as a laboratory host's.
+    pub fn in_namespace(namespace: &Path) -> Self {
+        Self::start_on(bind_in(namespace), None)
+    }
+
+    /// The same over TLS.
+    pub fn https_in_namespace(namespace: &Path, leaf: &Leaf) -> Self {
+        Self::start_on(bind_in(namespace), Some(leaf))
+    }
+
     fn start(leaf: Option<&Leaf>) -> Self {
+        Self::start_on(std::net::TcpListener::bind("127.0.0.1:0").unwrap(), leaf)
+    }
+
+    fn start_on(listener: std::net::TcpListener, leaf: Option<&Leaf>) -> Self {
         let acceptor = leaf.map(Leaf::acceptor);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let scheme = if acceptor.is_some() { "https" } else { "http" };
@@ -270,6 +283,19 @@ impl TestServer {
         self.shared.diary.lock().unwrap().clear();
         self.shared.connections.store(0, Ordering::SeqCst);
     }
+}
+
+/// Binds in a thread that moves into the namespace; a socket stays where it was made.
+fn bind_in(namespace: &Path) -> std::net::TcpListener {
+    let namespace = std::fs::File::open(namespace).unwrap();
+    std::thread::spawn(move || {
+        use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+        let kind = Some(LinkNameSpaceType::Network);
+        move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), kind).unwrap();
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap()
+    })
+    .join()
+    .unwrap()
 }
 
 impl Drop for TestServer {

@@ -155,6 +155,7 @@ async fn a_folder_is_a_server_too() {
         error.to_string().ends_with("/version: no such file"),
         "{error}"
     );
+    assert!(error.hint().unwrap().contains("folder"));
     assert!(!client.critical(None, now()).await.unwrap().kept.value);
     assert_eq!(
         client.schedule(None, now()).await.unwrap().kept.value,

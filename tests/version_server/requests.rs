@@ -24,10 +24,14 @@ async fn an_up_to_date_tick_is_one_request_and_three_questions_share_a_connectio
             (server.targets(), server.connections()),
             (vec!["/version".to_owned()], 1)
         );
-        for _ in 0..20 {
-            client.critical(None, now()).await.unwrap_err();
-            client.schedule(None, now()).await.unwrap();
-        }
+        // As a task among others, which is where the connection could come back to the pool too late.
+        let questions = async move {
+            for _ in 0..20 {
+                client.critical(None, now()).await.unwrap_err();
+                client.schedule(None, now()).await.unwrap();
+            }
+        };
+        tokio::spawn(questions).await.unwrap();
         assert_eq!((server.targets().len(), server.connections()), (41, 1));
     }
 }

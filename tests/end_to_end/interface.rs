@@ -1,0 +1,169 @@
+//! The command line as an operator meets it.
+
+use crate::laboratory::{Host, Setup, future_window, open_window};
+use crate::support::certificates::Authority;
+use crate::support::test_server::{Reply, TestServer};
+use crate::with_each_manager;
+
+with_each_manager! {
+    fn a_dry_run_shows_every_gate_and_the_commands_and_changes_nothing(setup: Setup) {
+        let host = Host::up(&setup);
+        host.server.set("/schedule", Reply::ok(future_window()));
+        let files = "find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /run/systemd -o -path /var/log/journal -o -path /dev \\) -prune -o -type f -printf '%p %s %T@\\n' | sort | sha256sum";
+        let before = host.shell(files);
+        let dry = host.updater(&["run", "--dry-run", "--json"]);
+        assert_eq!(dry.code, 0, "{}", dry.all());
+        let agent = dry.agent();
+        assert_eq!((&agent["state"], &agent["reason"]), (&"waiting".into(), &"outside_window".into()), "{}", dry.all());
+        let gates = agent["gates"].as_array().unwrap();
+        let names: Vec<_> = gates.iter().map(|gate| gate["name"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "configured", "clock", "platform", "installed", "target", "change", "direction", "compatibility",
+                "quarantine", "hold", "freeze", "timing", "repository", "transaction", "resources",
+            ]
+        );
+        for gate in gates {
+            assert_eq!(gate["open"], gate["name"] != "timing", "{gate}");
+        }
+        let plan = agent["plan"].to_string();
+        assert!(plan.contains("demo-agent") && plan.contains("1.1.0") && !plan.contains("/tmp"), "{plan}");
+        assert_eq!(dry.json()["changed"], false, "it would wait");
+        assert_eq!(host.shell(files), before, "not a single file changed");
+        assert_eq!(host.shell("ls -A /tmp | grep -c agent-updater || true"), "0", "its scratch folder is gone");
+
+        // The ancestor's habit, with a window that is open: it would update, and 10 says so on request.
+        host.server.set("/schedule", Reply::ok(open_window()));
+        let dry = host.updater(&["dry-run", "--json", "--exit-code"]);
+        assert_eq!(dry.code, 10, "{}", dry.all());
+        assert_eq!(dry.agent()["state"], "would_update");
+        assert_eq!(dry.json()["changed"], true);
+        assert_eq!(host.shell(files), before);
+        assert_eq!(host.installed(), host.native("1.0.0"));
+    }
+
+    fn an_ordinary_user_may_look_and_not_touch(setup: Setup) {
+        let host = Host::up(&setup);
+        let dry = host.updater_as("operator", &["run", "--dry-run", "--json"]);
+        assert_eq!(dry.code, 0, "{}", dry.all());
+        let agent = dry.agent();
+        assert_eq!(agent["state"], "would_update", "{}", dry.all());
+        assert_eq!(agent["health"]["verdict"], "healthy", "{}", dry.all());
+        let gate = |name: &str| {
+            agent["gates"].as_array().unwrap().iter().find(|gate| gate["name"] == name).unwrap().clone()
+        };
+        // zypper does not even refresh a private index for an ordinary user; dnf does not simulate.
+        match host.manager {
+            "apt" => assert_eq!(gate("transaction")["open"], true, "{}", dry.all()),
+            "yum" => {
+                assert_eq!(gate("repository")["open"], true, "{}", dry.all());
+                assert_eq!(gate("transaction")["reason"], "needs_root", "{}", dry.all());
+            }
+            _ => assert_eq!(gate("repository")["reason"], "needs_root", "{}", dry.all()),
+        }
+        let run = host.updater_as("operator", &["run", "--json"]);
+        assert_eq!((run.code, &run.agent()["reason"]), (77, &"needs_root".into()), "{}", run.all());
+        assert!(run.agent()["hint"].to_string().contains("root"));
+        // Root's tick leaves a status that everybody can read.
+        assert_eq!(host.updater(&["run"]).code, 0);
+        let status = host.updater_as("operator", &["status", "--json"]);
+        assert_eq!(status.code, 0, "{}", status.all());
+        assert_eq!(status.agent()["state"], "updated");
+        assert_eq!(status.agent()["installed"]["version"], "1.1.0");
+    }
+}
+
+#[test]
+fn https_with_a_private_authority() {
+    let host = Host::up(&Setup::new("apt"));
+    let authority = Authority::new();
+    let server = TestServer::https_in_namespace(&host.namespace(), &authority.leaf(&["127.0.0.1"]));
+    server.set("/version", Reply::ok("1.1.0"));
+    server.set("/schedule", Reply::ok(open_window()));
+    let configure = |more: &str| {
+        let text = format!(
+            "[agents.demo]\npackage = \"demo-agent\"\nversion_server.url = \"{}\"\n{more}\n",
+            server.url()
+        );
+        host.write("/etc/agent-updater/config.toml", &text);
+    };
+    configure("");
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(
+        (run.code, &run.agent()["reason"]),
+        (21, &"version_server_unreachable".into()),
+        "{}",
+        run.all()
+    );
+    assert!(
+        run.agent()["message"].to_string().contains("certificate"),
+        "{}",
+        run.all()
+    );
+    host.write(
+        "/etc/ssl/company.pem",
+        &std::fs::read_to_string(authority.ca_file()).unwrap(),
+    );
+    configure("version_server.ca_file = \"/etc/ssl/company.pem\"");
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    host.assert_runs("1.1.0");
+    assert_eq!(
+        server.connections(),
+        2,
+        "one that was refused, and one for all three questions"
+    );
+}
+
+#[test]
+fn status_before_and_after_a_tick() {
+    let host = Host::up(&Setup::new("apt"));
+    host.server.set("/schedule", Reply::ok(future_window()));
+    let fresh = host.updater(&["status", "--json"]);
+    assert_eq!(fresh.code, 0, "{}", fresh.all());
+    assert_eq!(fresh.agent()["reason"], "outside_window");
+    assert_eq!(fresh.agent()["running"]["version"], "1.0.0");
+    assert_eq!(host.updater(&["run"]).code, 0);
+    let asked = host.server.targets().len();
+    let status = host.updater(&["status"]);
+    assert_eq!(status.code, 0, "{}", status.all());
+    assert!(
+        status
+            .stdout
+            .starts_with("demo: 1.0.0 → 1.1.0 is waiting for the window on "),
+        "{}",
+        status.stdout
+    );
+    assert_eq!(
+        host.server.targets().len(),
+        asked,
+        "the last tick's findings need no network"
+    );
+    let refreshed = host.updater(&["status", "--refresh", "--json"]);
+    assert_eq!(
+        refreshed.agent()["health"]["verdict"],
+        "healthy",
+        "{}",
+        refreshed.all()
+    );
+    assert!(host.server.targets().len() > asked);
+    assert_eq!(host.installed(), host.native("1.0.0"));
+}
+
+#[test]
+fn help_usage_and_unknown_agents() {
+    let host = Host::up(&Setup::new("apt"));
+    let help = host.updater(&[]);
+    assert_eq!(help.code, 2);
+    assert!(help.stderr.contains("run --dry-run"), "{}", help.all());
+    assert_eq!(host.updater(&["--help"]).code, 0);
+    assert_eq!(host.updater(&["frobnicate"]).code, 2);
+    let run = host.updater(&["run", "nonesuch"]);
+    assert_eq!(run.code, 2, "{}", run.all());
+    assert!(
+        run.stderr.contains("no agent `nonesuch`") && run.stderr.contains("configured: demo"),
+        "{}",
+        run.all()
+    );
+}

@@ -1,0 +1,334 @@
+//! A laboratory host for one test: raised at the start, removed at the end, whatever happens.
+
+use crate::support::test_server::{Reply, TestServer};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a command inside the host came to.
+#[derive(Debug)]
+pub struct Output {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// Everything that was printed, for an assert's message.
+    pub fn all(&self) -> String {
+        format!("exit code {}\n{}{}", self.code, self.stdout, self.stderr)
+    }
+
+    /// The one document that `--json` prints.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.all()))
+    }
+
+    /// The report of the agent `demo` in it.
+    pub fn agent(&self) -> Value {
+        self.json()["agents"][0].clone()
+    }
+}
+
+/// How a host is raised; see `lab --help`.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub manager: &'static str,
+    pub release: &'static str,
+    pub agent: &'static str,
+    pub repository: Option<String>,
+    pub without_systemd: bool,
+}
+
+impl Setup {
+    pub fn new(manager: &'static str) -> Self {
+        Self {
+            manager,
+            release: "bookworm",
+            agent: "1.0.0",
+            repository: None,
+            without_systemd: false,
+        }
+    }
+}
+
+/// A host with the demo agent at 1.0.0 and a version server on its loopback.
+pub struct Host {
+    name: String,
+    pub manager: &'static str,
+    pub server: TestServer,
+}
+
+/// The laboratory's command.
+fn lab(arguments: &[&str]) -> Command {
+    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/laboratory/lab");
+    let mut command = Command::new(lab);
+    command.args(arguments);
+    command
+}
+
+/// Runs the laboratory's command and returns what it printed; a failure fails the test.
+pub fn must(arguments: &[&str]) -> String {
+    let output = lab(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("run the laboratory");
+    assert!(
+        output.status.success(),
+        "lab {arguments:?}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A name that no other test of this run has.
+pub fn unique(prefix: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!(
+        "{prefix}{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+impl Host {
+    /// Raises a host; its version server wants 1.1.0, has a window that is open and is not critical.
+    pub fn up(setup: &Setup) -> Self {
+        let name = unique("e2e");
+        let owner = std::process::id().to_string();
+        let binary = Path::new(env!("CARGO_BIN_EXE_agent-updater"));
+        let bind = format!(
+            "{}:/opt/updater",
+            binary.parent().expect("a folder").display()
+        );
+        let mut arguments = vec![
+            "up",
+            &name,
+            "--manager",
+            setup.manager,
+            "--release",
+            setup.release,
+            "--agent",
+            setup.agent,
+            "--owner",
+            &owner,
+            "--bind-ro",
+            &bind,
+        ];
+        if let Some(repository) = &setup.repository {
+            arguments.extend(["--repository", repository]);
+        }
+        if setup.without_systemd {
+            arguments.push("--without-systemd");
+        }
+        must(&arguments);
+        let namespace = PathBuf::from(must(&["netns", &name]));
+        let server = TestServer::in_namespace(&namespace);
+        let host = Self {
+            name,
+            manager: setup.manager,
+            server,
+        };
+        host.server.set("/version", Reply::ok("1.1.0\n"));
+        host.server.set("/critical", Reply::ok("no\n"));
+        host.server.set("/schedule", Reply::ok(open_window()));
+        host.configure("");
+        host
+    }
+
+    /// The path of the host's network namespace.
+    pub fn namespace(&self) -> PathBuf {
+        PathBuf::from(must(&["netns", &self.name]))
+    }
+
+    /// Writes the configuration; `more` is added to the agent's table.
+    pub fn configure(&self, more: &str) {
+        self.write(
+            "/etc/agent-updater/config.toml",
+            &format!(
+                "[agents.demo]\npackage = \"demo-agent\"\nversion_server.url = \"{}\"\n\
+                 health.http = \"http://127.0.0.1:7777/healthz\"\nhealth.confirm = \"3s\"\n{more}\n",
+                self.server.url()
+            ),
+        );
+    }
+
+    /// Runs a program inside, as root.
+    pub fn exec(&self, command: &[&str]) -> Output {
+        self.exec_as("root", command, "")
+    }
+
+    /// Runs a program inside as another user, with standard input.
+    pub fn exec_as(&self, user: &str, command: &[&str], input: &str) -> Output {
+        let mut arguments = vec!["exec", &self.name, "--user", user, "--"];
+        arguments.extend(command);
+        let mut child = lab(&arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("run the laboratory");
+        child
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(input.as_bytes())
+            .expect("write standard input");
+        let output = child.wait_with_output().expect("wait for the laboratory");
+        Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Runs a shell line inside, which has to succeed; returns what it printed, trimmed.
+    pub fn shell(&self, line: &str) -> String {
+        let output = self.exec(&["sh", "-ec", line]);
+        assert_eq!(output.code, 0, "{line}: {}", output.all());
+        output.stdout.trim().to_owned()
+    }
+
+    /// Writes a file inside.
+    pub fn write(&self, path: &str, text: &str) {
+        let line = format!("mkdir -p \"$(dirname {path})\" && cat > {path}");
+        let output = self.exec_as("root", &["sh", "-ec", &line], text);
+        assert_eq!(output.code, 0, "{}", output.all());
+    }
+
+    /// Runs the program under test.
+    pub fn updater(&self, arguments: &[&str]) -> Output {
+        self.updater_as("root", arguments)
+    }
+
+    /// Runs the program under test as another user.
+    pub fn updater_as(&self, user: &str, arguments: &[&str]) -> Output {
+        let mut command = vec!["/opt/updater/agent-updater"];
+        command.extend(arguments);
+        self.exec_as(user, &command, "")
+    }
+
+    /// Runs the program under test with a clock that is ahead by so many minutes.
+    pub fn updater_ahead(&self, minutes: i64, arguments: &[&str]) -> Output {
+        let ahead = format!("+{minutes}m");
+        let mut command = vec!["faketime", "-f", &ahead, "/opt/updater/agent-updater"];
+        command.extend(arguments);
+        self.exec(&command)
+    }
+
+    /// Stops the version server's answers to `/schedule` and the like.
+    pub fn absent(&self, path: &str) {
+        self.server.set(path, Reply::new(404, "not found\n"));
+    }
+
+    /// What the package database says, in the manager's own words.
+    pub fn installed(&self) -> String {
+        match self.manager {
+            "apt" => self.shell("dpkg-query -W -f='${db:Status-Abbrev}${Version}' demo-agent"),
+            _ => self.shell("rpm -q --qf '%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\n' demo-agent"),
+        }
+    }
+
+    /// The same for a version without epoch and revision.
+    pub fn native(&self, version: &str) -> String {
+        match self.manager {
+            "apt" => format!("ii {version}"),
+            _ => format!("0:{version}-1"),
+        }
+    }
+
+    /// What the agent itself says over its endpoint.
+    pub fn endpoint(&self) -> String {
+        self.shell("curl -sS --max-time 5 http://127.0.0.1:7777/version")
+    }
+
+    /// The process that answers.
+    pub fn pid(&self) -> String {
+        self.shell("curl -sS --max-time 5 http://127.0.0.1:7777/pid")
+    }
+
+    /// Asserts that database, process and endpoint all say this version.
+    pub fn assert_runs(&self, version: &str) {
+        assert_eq!(self.installed(), self.native(version));
+        assert_eq!(self.endpoint(), version);
+        let line = format!("readlink /proc/{}/exe", self.pid());
+        assert!(
+            !self.shell(&line).contains("deleted"),
+            "an old file still runs"
+        );
+    }
+
+    /// Makes the agent answer 503, as a sick one does.
+    pub fn sicken(&self) {
+        self.write("/etc/demo-agent/config", "healthy=false\n");
+        self.shell("systemctl restart demo-agent");
+        self.wait_until(
+            "curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:7777/healthz",
+            "503",
+        );
+    }
+
+    /// Waits until a shell line prints a text, 10 s at most.
+    pub fn wait_until(&self, line: &str, text: &str) {
+        let loop_line = format!(
+            "for i in $(seq 100); do [ \"$({line} 2>/dev/null || true)\" = '{text}' ] && exit 0; sleep 0.1; done; exit 1"
+        );
+        let output = self.exec(&["sh", "-c", &loop_line]);
+        assert_eq!(output.code, 0, "`{line}` did not print {text} within 10 s");
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Shown only when the test fails.
+        if std::thread::panicking() {
+            let journal = self.exec(&[
+                "sh",
+                "-c",
+                "journalctl --no-pager -n 30 2>/dev/null || true",
+            ]);
+            eprintln!(
+                "{}: the last of its journal:\n{}",
+                self.name, journal.stdout
+            );
+        }
+        let _ = lab(&["down", &self.name]).stdin(Stdio::null()).output();
+    }
+}
+
+/// The present moment; hosts share the machine's clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the laboratory runs on the real clock"
+)]
+pub fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// A schedule with one window, from and to so many minutes from now.
+pub fn window(from: i64, to: i64) -> String {
+    let instant = |minutes| {
+        (now() + TimeDelta::minutes(minutes))
+            .format("%Y-%m-%dT%H:%M:%SZ")
+            .to_string()
+    };
+    format!(
+        r#"{{"windows": [{{"start": "{}", "stop": "{}"}}]}}"#,
+        instant(from),
+        instant(to)
+    )
+}
+
+/// A window that is open for long enough.
+pub fn open_window() -> String {
+    window(-60, 180)
+}
+
+/// A window that opens tomorrow.
+pub fn future_window() -> String {
+    window(24 * 60, 26 * 60)
+}

@@ -1,0 +1,46 @@
+//! The main job on real hosts: systemd as PID 1, real package managers, real signed repositories.
+//!
+//! Needs root and the laboratory (`tests/laboratory`); `scripts/test` sees to both.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[allow(unreachable_pub, reason = "a module of a test binary")]
+mod laboratory;
+
+mod decision;
+mod interface;
+mod no_op;
+mod schedule;
+mod trouble;
+mod update;
+
+/// Runs a test once with each package manager.
+#[macro_export]
+macro_rules! with_each_manager {
+    ($($(#[$meta:meta])* fn $name:ident($setup:ident: $type:ty) $body:block)*) => {
+        $(
+            mod $name {
+                #[allow(unused_imports)]
+                use super::*;
+
+                fn run($setup: $type) $body
+
+                #[test]
+                fn apt() {
+                    run(Setup::new("apt"));
+                }
+
+                #[test]
+                fn yum() {
+                    run(Setup::new("yum"));
+                }
+
+                #[test]
+                fn zypper() {
+                    run(Setup::new("zypper"));
+                }
+            }
+        )*
+    };
+}
