@@ -57,17 +57,17 @@ find_cargo() {
         die "Rust $found is too old: the program needs $wanted" "install a newer one from https://rustup.rs"
 }
 
-# Refuses a machine that cannot make the namespaces and mounts of the laboratory's hosts.
+# check_namespaces FOLDER: refuses a machine that cannot make the namespaces and mounts of the
+# laboratory's hosts. Leaves only a log in the folder.
 check_namespaces() {
-    local folder="$scratch/namespaces"
-    mkdir -p "$folder"
+    local folder="$1" log="$1/namespaces.log"
     # shellcheck disable=SC2016 # the inner shell's own argument
     unshare --mount --net --pid --fork --propagation private /bin/sh -euc '
         mount -t tmpfs tmpfs "$1"
         mkdir "$1/lower" "$1/upper" "$1/work" "$1/root" "$1/groups"
         mount -t overlay overlay -o "lowerdir=$1/lower,upperdir=$1/upper,workdir=$1/work" "$1/root"
-        mount -t cgroup2 cgroup2 "$1/groups"' check "$folder" 2>"$scratch/namespaces.log" ||
-        die "root may not make namespaces, overlays or cgroups here: $(cat "$scratch/namespaces.log")" \
+        mount -t cgroup2 cgroup2 "$1/groups"' check "$folder" 2>"$log" ||
+        die "root may not make namespaces, overlays or cgroups here: $(cat "$log")" \
             "this looks like a container: take a virtual machine, or a container with --privileged"
 }
 
