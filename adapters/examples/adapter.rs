@@ -3,11 +3,13 @@
 //!
 //! Steps: installed, entries, locate, refresh, offered, simulate, install, holds. The view is in
 //! `$VIEW` (default `/var/cache/adapter-view`); `$TRANSCRIPT` names the folder to record in.
+//! `$FROM` and `$ARCHITECTURE` stand in for what is installed when that is broken.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use adapters::{
-    Apt, Change, CommandOutput, CommandSpec, ConfigurationFile, Exit, Installed, NativeVersion,
-    PackageManager, PackageName, PrivateView, ProcessRunner, RepositoryEntry, Runner, Yum, Zypper,
+    Apt, Change, CommandOutput, CommandSpec, ConfigurationFile, Exit, Installed, ManagerKind,
+    NativeVersion, PackageManager, PackageName, PrivateView, ProcessRunner, RepositoryEntry,
+    Runner, Yum, Zypper,
 };
 use std::error::Error;
 use std::fs;
@@ -143,17 +145,21 @@ async fn change(
     package: &PackageName,
     version: Option<&str>,
 ) -> Result<Change, Box<dyn Error>> {
+    let native = |text: &str| match manager.kind() {
+        ManagerKind::Apt => NativeVersion::debian(text),
+        ManagerKind::Yum | ManagerKind::Zypper => NativeVersion::rpm(text),
+    };
+    let to = native(version.ok_or("this step needs a version")?)?;
     let output = ProcessRunner::new()
         .run(&manager.query_installed(package))
         .await?;
     let (from, architecture) = match manager.read_installed(package, &output)? {
         Installed::Present(installed) => (installed.version, installed.architecture),
-        other => return Err(format!("{package} is {other:?}").into()),
-    };
-    let version = version.ok_or("this step needs a version")?;
-    let to = match manager.kind() {
-        adapters::ManagerKind::Apt => NativeVersion::debian(version)?,
-        _ => NativeVersion::rpm(version)?,
+        // A broken package has no version of its own; a person names the one to start from.
+        other => match std::env::var("FROM") {
+            Ok(from) => (native(&from)?, std::env::var("ARCHITECTURE")?),
+            Err(_) => return Err(format!("{package} is {other:?}, set FROM").into()),
+        },
     };
     Ok(Change {
         package: package.clone(),

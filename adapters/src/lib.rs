@@ -13,6 +13,8 @@ pub mod command;
 pub mod failure;
 /// Patterns in administrators' holds.
 mod glob;
+/// The INI dialect of `.repo` files and main configurations.
+mod ini;
 /// The interface of a package manager, and the values it speaks in.
 pub mod manager;
 /// Reads the decisive line out of what a tool printed.

@@ -38,13 +38,13 @@ pub(crate) fn rule_that_fits(output: &CommandOutput, rules: &[Rule]) -> Option<F
     })
 }
 
-/// The lines of standard error, then those of standard output.
+/// The lines of standard error, then those of standard output, without what is said only while
+/// apt waits for a lock that it may well get.
 fn lines(output: &CommandOutput) -> impl Iterator<Item = &str> {
-    output
-        .stderr
-        .lines()
-        .chain(output.stdout.lines())
+    let lines = output.stderr.lines().chain(output.stdout.lines());
+    lines
         .map(str::trim)
+        .filter(|line| !line.starts_with("Waiting for cache lock"))
 }
 
 /// A line as it goes into a message.

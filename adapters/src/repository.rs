@@ -12,7 +12,7 @@ pub struct ConfigurationFile {
 
 /// One enabled repository entry of the host: where, and with which key. Every other setting of
 /// the entry is either kept as a finding or left behind.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct RepositoryEntry {
     /// What the administrator calls it: the section of a `.repo` file; for apt the file's stem,
     /// which several entries may share.
@@ -49,6 +49,29 @@ pub struct RepositoryEntry {
     pub insecure: Vec<InsecureSetting>,
     /// The file and line (from 1) where the entry starts.
     pub defined_at: (PathBuf, usize),
+}
+
+impl fmt::Debug for RepositoryEntry {
+    /// What tells one entry from another, without passwords.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let urls: Vec<String> = self
+            .urls
+            .iter()
+            .map(|url| without_credentials(url))
+            .collect();
+        formatter
+            .debug_struct("RepositoryEntry")
+            .field("id", &self.id)
+            .field("urls", &urls)
+            .field("suite", &self.suite)
+            .field("components", &self.components)
+            .field("key_files", &self.key_files)
+            .field("signed_metadata", &self.signed_metadata)
+            .field("connection", &self.connection)
+            .field("insecure", &self.insecure)
+            .field("defined_at", &self.defined_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Settings with which a repository is reached; printed without what may be a secret.

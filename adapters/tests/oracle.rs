@@ -80,7 +80,7 @@ fn pairs(
     };
     let mut text = move || {
         let mut part = |longest: usize| -> String {
-            (0..1 + below(longest))
+            (0..=below(longest))
                 .map(|_| alphabet[below(alphabet.len())])
                 .collect()
         };

@@ -1,6 +1,7 @@
 //! apt drives dpkg. Everything goes through a private configuration, given with `-c`: it is read
 //! after the host's (whose proxies and hooks stay) and, other than `-o`, can clear lists.
 
+mod failures;
 mod outcome;
 mod preferences;
 mod sources;
@@ -99,7 +100,6 @@ impl PackageManager for Apt {
             format!("refresh the index of {}", view.repository),
             Duration::from_secs(120),
         )
-        .as_root()
     }
 
     fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
+use crate::ini::sections;
 use crate::manager::Hold;
-use crate::repo_file::sections;
+
 use crate::repository::ConfigurationFile;
 use crate::rpm::concerns;
 use crate::version::PackageName;

@@ -1,6 +1,7 @@
 //! dnf 4. A private main configuration, given with `-c`, has its own repository folder and cache;
 //! the host's variables (`/etc/dnf/vars`), plug-ins and history stay.
 
+mod failures;
 mod holds;
 mod outcome;
 mod sources;
@@ -124,7 +125,6 @@ impl PackageManager for Yum {
             format!("refresh the index of {}", view.repository),
             120,
         )
-        .as_root()
     }
 
     fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {

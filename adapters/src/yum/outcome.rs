@@ -1,125 +1,12 @@
+use super::failures::{SCRIPTS, failure};
 use super::table;
 use crate::command::{CommandOutput, Exit};
 use crate::failure::Failure;
 use crate::manager::{Change, Offered, PackageChange};
-use crate::outcome::{Rule, classify, rule_that_fits, shorten, whole};
+use crate::outcome::{classify, shorten, whole};
 use crate::repository::RepositoryEntry;
-use crate::rpm::{database_broken, evr};
+use crate::rpm::evr;
 use crate::version::PackageName;
-
-/// dnf returns 200 for a lock (only because the view says `exit_on_lock`), and 1 for all the rest.
-const LOCKED: i32 = 200;
-
-const RULES: [Rule; 8] = [
-    Rule {
-        texts: &[
-            "already locked by",
-            "Failed to obtain the transaction lock",
-            "can't create transaction lock",
-        ],
-        means: |detail| Failure::Locked { detail },
-    },
-    Rule {
-        texts: &[
-            "superuser privileges",
-            "You must be root",
-            "Permission denied",
-        ],
-        means: Failure::NeedsRoot,
-    },
-    Rule {
-        texts: &[
-            "rpmdb open failed",
-            "could not open Packages",
-            "DB_RUNRECOVERY",
-            "database disk image is malformed",
-        ],
-        means: database_broken,
-    },
-    Rule {
-        texts: &[
-            "No space left on device",
-            "Disk Requirements",
-            "needed on the",
-            "more space needed",
-        ],
-        means: Failure::DiskFull,
-    },
-    Rule {
-        texts: &[
-            "GPG check FAILED",
-            "Bad GPG signature",
-            "is not signed",
-            "repomd.xml GPG signature verification error",
-            "Error: GPG",
-            "GPG signature",
-            "Public key for",
-            "keys listed for",
-            "key import failed",
-            "Checksum doesn't match",
-            "checksum doesn't match",
-            "does not match the checksum",
-            "SSL certificate problem",
-            "SSL: no alternative certificate",
-        ],
-        means: Failure::Untrusted,
-    },
-    Rule {
-        texts: &["exclude filtering", "versionlock"],
-        means: Failure::Held,
-    },
-    Rule {
-        texts: &[
-            "would result in removing the following protected packages",
-            "conflicting requests",
-            "nothing provides",
-            "Problem:",
-            "conflicts with",
-        ],
-        means: Failure::WouldChangeOthers,
-    },
-    Rule {
-        texts: &[
-            "Failed to download metadata",
-            "Cannot download",
-            "Couldn't resolve host",
-            "Could not resolve host",
-            "Couldn't connect to server",
-            "Connection timed out",
-            "Status code:",
-            "Curl error",
-            "All mirrors were tried",
-            "Cache-only enabled but no cache",
-        ],
-        means: Failure::Offline,
-    },
-];
-
-/// Last, because dnf also says it of what it may not see.
-const ABSENT: [Rule; 1] = [Rule {
-    texts: &[
-        "No match for argument",
-        "Unable to find a match",
-        "No packages marked for",
-        "No package",
-    ],
-    means: Failure::NotOffered,
-}];
-
-const SCRIPTS: [&str; 3] = ["scriptlet failed", "Error in ", "Non-fatal "];
-
-fn failure(output: &CommandOutput) -> Failure {
-    if output.exit == Exit::DeadlineExceeded {
-        return classify(output, &[]);
-    }
-    let unclassified = || match output.exit {
-        Exit::Code(LOCKED) => Failure::Locked {
-            detail: "dnf exited with 200".to_owned(),
-        },
-        _ => classify(output, &ABSENT),
-    };
-    rule_that_fits(output, &RULES).unwrap_or_else(unclassified)
-}
 
 pub(super) fn read_located(
     entries: &[RepositoryEntry],
@@ -218,7 +105,7 @@ pub(super) fn read_install(
     let about_scripts = |line: &&str| SCRIPTS.iter().any(|text| line.contains(text));
     if !output.returned_zero() {
         // A %pre that fails stops the transaction; the old version stays.
-        let script = lines().find(|line| line.contains("scriptlet"));
+        let script = lines().find(about_scripts);
         return Err(script.map_or_else(|| failure(output), |line| Failure::Script(shorten(line))));
     }
     // A %post that fails is exit 0 and only a line.

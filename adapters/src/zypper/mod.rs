@@ -1,6 +1,7 @@
 //! zypper. It has no option that forces checks on, so it is given a repository folder of our own,
 //! in which the entry asks for all of them. Every zypper command takes libzypp's lock.
 
+mod failures;
 mod locks;
 mod outcome;
 mod sources;
@@ -21,6 +22,10 @@ use std::time::Duration;
 /// zypper and libzypp.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Zypper;
+
+/// Seconds for a list. zypper itself waits 60 s for the lock that even a list takes, and it, not
+/// our deadline, is to say who holds it.
+const LISTING: u64 = 90;
 
 impl PackageManager for Zypper {
     fn kind(&self) -> ManagerKind {
@@ -59,7 +64,7 @@ impl PackageManager for Zypper {
         query(
             arguments,
             format!("ask the host's index who offers {package}"),
-            60,
+            LISTING,
         )
     }
 
@@ -90,6 +95,7 @@ impl PackageManager for Zypper {
             format!("refresh the index of {}", view.repository),
             120,
         )
+        .as_root()
     }
 
     fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure> {
@@ -103,7 +109,7 @@ impl PackageManager for Zypper {
         query(
             arguments,
             format!("list what {} offers of {package}", view.repository),
-            60,
+            LISTING,
         )
     }
 
@@ -127,6 +133,7 @@ impl PackageManager for Zypper {
             ),
             120,
         )
+        .as_root()
     }
 
     fn read_simulation(
@@ -171,7 +178,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn query(arguments: Vec<String>, purpose: String, seconds: u64) -> CommandSpec {
-    CommandSpec::query("zypper", arguments, purpose, Duration::from_secs(seconds)).as_root()
+    CommandSpec::query("zypper", arguments, purpose, Duration::from_secs(seconds))
 }
 
 /// Options that make zypper see nothing but the view.

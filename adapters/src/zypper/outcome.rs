@@ -1,125 +1,12 @@
+use super::failures::{code, failure};
 use super::xml::{self, Answer};
 use crate::command::{CommandOutput, Exit};
 use crate::failure::Failure;
 use crate::glob::glob_matches;
 use crate::manager::{Action, Change, Offered, PackageChange};
-use crate::outcome::{Rule, classify, rule_that_fits, shorten, whole};
+use crate::outcome::{shorten, whole};
 use crate::repository::RepositoryEntry;
-use crate::rpm::database_broken;
 use crate::version::{NativeVersion, PackageName};
-
-/// zypper's exit codes, as far as one of them decides alone.
-mod code {
-    pub(super) const NEEDS_ROOT: i32 = 5;
-    pub(super) const NO_REPOSITORIES: i32 = 6;
-    pub(super) const LOCKED: i32 = 7;
-    pub(super) const REBOOT_NEEDED: i32 = 102;
-    pub(super) const RESTART_ZYPPER: i32 = 103;
-    pub(super) const NOT_FOUND: i32 = 104;
-    pub(super) const REPOSITORIES_SKIPPED: i32 = 106;
-    pub(super) const POST_SCRIPT_FAILED: i32 = 107;
-}
-
-const RULES: [Rule; 6] = [
-    Rule {
-        texts: &[
-            "can't create transaction lock",
-            "System management is locked",
-        ],
-        means: |detail| Failure::Locked { detail },
-    },
-    Rule {
-        texts: &[
-            "Rpm Exception",
-            "rpmdb open failed",
-            "Failed to initialize database",
-        ],
-        means: database_broken,
-    },
-    Rule {
-        texts: &[
-            "No space left on device",
-            "not enough space",
-            "Not enough space",
-            "not enough free",
-        ],
-        means: Failure::DiskFull,
-    },
-    Rule {
-        texts: &[
-            "Signature verification failed",
-            "signature verification failed",
-            "is not signed",
-            "is unsigned",
-            "unknown key",
-            "Unknown key",
-            "New repository or package signing key",
-            "NOKEY",
-            "Digest verification failed",
-            "digest verification failed",
-            "signature is not",
-            "Wrong digest",
-            "wrong digest",
-            "SSL certificate",
-        ],
-        means: Failure::Untrusted,
-    },
-    Rule {
-        texts: &["remove lock", "is locked", "conflicting requests"],
-        means: Failure::Held,
-    },
-    Rule {
-        texts: &[
-            "Valid metadata not found",
-            "Curl error",
-            "Download (curl) error",
-            "Connection failed",
-            "Timeout exceeded",
-            "not found on medium",
-            "Could not resolve host",
-            "Can't provide file",
-            "File './repodata/repomd.xml' not found",
-            "Skipping repository",
-        ],
-        means: Failure::Offline,
-    },
-];
-
-/// Last: an unsolvable problem that is no lock comes from another package.
-const PROBLEM: [Rule; 2] = [
-    Rule {
-        texts: &[
-            "nothing provides",
-            "Problem:",
-            "conflicts with",
-            "obsoletes",
-        ],
-        means: Failure::WouldChangeOthers,
-    },
-    Rule {
-        texts: &["not found in package names", "No provider of", "not found"],
-        means: Failure::NotOffered,
-    },
-];
-
-fn failure(output: &CommandOutput) -> Failure {
-    let detail = || match classify(output, &[]) {
-        Failure::Unexpected(detail) | Failure::TimedOut(detail) => detail,
-        other => other.to_string(),
-    };
-    match output.exit {
-        Exit::DeadlineExceeded => classify(output, &[]),
-        Exit::Code(code::LOCKED) => Failure::Locked { detail: detail() },
-        Exit::Code(code::NEEDS_ROOT) => Failure::NeedsRoot(detail()),
-        Exit::Code(code::NOT_FOUND) => Failure::NotOffered(detail()),
-        _ => rule_that_fits(output, &RULES).unwrap_or_else(|| match output.exit {
-            Exit::Code(code::NO_REPOSITORIES | code::REPOSITORIES_SKIPPED) => {
-                Failure::Offline(detail())
-            }
-            _ => classify(output, &PROBLEM),
-        }),
-    }
-}
 
 /// The found solvables; none for "no matching items", which has an exit code of its own.
 fn read_search(output: &CommandOutput) -> Result<Answer, Failure> {
@@ -213,10 +100,7 @@ pub(super) fn read_simulation(output: &CommandOutput) -> Result<Vec<PackageChang
     let answer = xml::read(&output.stdout)?;
     let unexpected = |what: &str| Failure::Unexpected(format!("zypper's plan: {what}"));
     let Some(announced) = answer.packages_to_change else {
-        let nothing = answer
-            .messages
-            .iter()
-            .any(|message| message.contains("Nothing to do"));
+        let nothing = answer.texts.contains("Nothing to do");
         return if nothing {
             Ok(Vec::new())
         } else {

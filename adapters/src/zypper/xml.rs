@@ -1,4 +1,5 @@
 use crate::failure::Failure;
+use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
@@ -22,10 +23,8 @@ pub(super) struct Answer {
     pub(super) solvables: Vec<Solvable>,
     /// The number of packages that the summary of a transaction announces.
     pub(super) packages_to_change: Option<usize>,
-    /// `<message>` texts, with their type first.
-    pub(super) messages: Vec<String>,
-    /// Whether it asks something, and so had to take the default answer.
-    pub(super) asks: bool,
+    /// What it says to people: messages, and the descriptions of problems.
+    pub(super) texts: String,
 }
 
 /// Reads an answer. Progress, messages and unknown elements are passed over; a solvable or a
@@ -43,16 +42,25 @@ pub(super) fn read(text: &str) -> Result<Answer, Failure> {
         let (element, empty) = match event {
             Event::Start(element) => (element, false),
             Event::Empty(element) => (element, true),
-            Event::Text(text) if open.last().is_some_and(|name| name == "message") => {
+            Event::Text(text) if is_prose(&open) => {
                 let text = text
                     .decode()
                     .map_err(|error| unexpected(error.to_string()))?;
-                if let Some(message) = answer.messages.last_mut() {
-                    message.push_str(text.trim());
-                }
+                answer.texts.push_str(&text);
+                continue;
+            }
+            // quick-xml hands out `&apos;` apart from the text around it.
+            Event::GeneralRef(reference) if is_prose(&open) => {
+                let name = reference.decode().unwrap_or_default();
+                answer
+                    .texts
+                    .push_str(resolve_predefined_entity(&name).unwrap_or("?"));
                 continue;
             }
             Event::End(_) => {
+                if is_prose(&open) {
+                    answer.texts.push('\n');
+                }
                 finished |= open.pop().is_some_and(|name| name == "stream");
                 continue;
             }
@@ -73,13 +81,6 @@ pub(super) fn read(text: &str) -> Result<Answer, Failure> {
                 answer.packages_to_change =
                     Some(number.ok_or_else(|| unexpected("a bad summary".to_owned()))?);
             }
-            "message" => {
-                answer.messages.push(format!(
-                    "{}: ",
-                    attribute(&element, "type").unwrap_or_default()
-                ));
-            }
-            "prompt" => answer.asks = true,
             _ => {}
         }
         if !empty {
@@ -91,6 +92,11 @@ pub(super) fn read(text: &str) -> Result<Answer, Failure> {
     } else {
         Err(unexpected("the document has no end".to_owned()))
     }
+}
+
+fn is_prose(open: &[String]) -> bool {
+    open.last()
+        .is_some_and(|name| name == "message" || name == "description")
 }
 
 fn solvable(element: &BytesStart<'_>, group: String) -> Option<Solvable> {

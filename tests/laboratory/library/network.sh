@@ -10,7 +10,9 @@ hub_up() {
     [ -e "/run/netns/$hub" ] || {
         ip netns add "$hub"
         ip -n "$hub" link set lo up
-        ip -n "$hub" link add br0 type bridge
+        # A fixed one: else the bridge takes the lowest of its members, and when a host comes or
+        # goes the others talk to the old one for half a minute.
+        ip -n "$hub" link add br0 address 02:00:0a:d5:00:01 type bridge
         ip -n "$hub" address add "$hub_address/24" dev br0
         ip -n "$hub" link set br0 up
     }
@@ -92,7 +94,10 @@ network_up() {
     done
     printf '%s\n' "$number" >"$hosts/$name/number"
     ip netns add "$namespace"
-    ip -n "$hub" link add "v-$number" type veth peer name host0 netns "$namespace"
+    # One hardware address per number: the hub's kernel keeps an address's last one for seconds,
+    # and a new host's packets would go to the host that had the number before.
+    ip -n "$hub" link add "v-$number" type veth \
+        peer name host0 address "02:00:0a:d5:00:$(printf %02x "$number")" netns "$namespace"
     ip -n "$hub" link set "v-$number" master br0 up
     ip -n "$namespace" link set lo up
     ip -n "$namespace" address add "10.213.0.$number/24" dev host0
