@@ -78,3 +78,8 @@ check_disk() {
     free="$(df --output=avail --block-size=1M "$folder" | tail -n 1 | tr -d ' ')"
     [ "$free" -ge "$2" ] || die "only $free MiB are free in $folder, $2 MiB are needed"
 }
+
+# host_is_there NAME. (Not `grep -q`: it would end before `lab list` has said everything.)
+host_is_there() {
+    "$lab" list | grep "^$1 " >/dev/null
+}
