@@ -1,10 +1,12 @@
 //! Makes the change and looks at what came of it. The only place that changes the host.
 
+use crate::config::Restart;
 use crate::decision::{Health, Reason, authorize};
 use crate::health::probe::{Examination, Probes, examine};
+use crate::health::unit::{self, UnitSample, UnitState};
 use crate::host;
 use adapters::{Change, Failure, Installed, PackageManager, PrivateView, Runner};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What came of a change.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,13 +25,32 @@ pub struct Applied {
     pub examination: Option<Examination>,
 }
 
+/// The agent around the change.
+#[derive(Clone, Copy, Debug)]
+pub struct Agent<'a> {
+    /// How to tell that it works.
+    pub probes: &'a Probes,
+    /// How the new version gets to run.
+    pub restart: Restart,
+    /// Whether it worked before.
+    pub health_before: Option<&'a Health>,
+}
+
+impl Agent<'_> {
+    fn unit(&self) -> Option<&str> {
+        self.probes
+            .unit
+            .as_ref()
+            .and_then(|unit| unit.as_deref().ok())
+    }
+}
+
 /// Makes the change, then believes only what is seen: the database, the process, the probes.
 pub async fn apply(
     manager: &dyn PackageManager,
     view: &PrivateView,
     change: &Change,
-    probes: &Probes,
-    health_before: Option<&Health>,
+    agent: &Agent<'_>,
     runner: &impl Runner,
 ) -> Applied {
     let told = match runner.run(&manager.install(view, change)).await {
@@ -59,7 +80,7 @@ pub async fn apply(
     if !arrived {
         return failed(applied, change, told.err(), installed);
     }
-    observe(applied, probes, health_before, manager, change, runner).await
+    observe(applied, agent, change, runner).await
 }
 
 fn failed(
@@ -107,15 +128,14 @@ fn failed(
 /// Looks at the process and the probes, and compares with the agent's health before.
 async fn observe(
     mut applied: Applied,
-    probes: &Probes,
-    health_before: Option<&Health>,
-    manager: &dyn PackageManager,
+    agent: &Agent<'_>,
     change: &Change,
     runner: &impl Runner,
 ) -> Applied {
-    let examination = examine(probes, None, runner).await;
+    revive(&mut applied, agent, runner).await;
+    let examination = examine(agent.probes, None, runner).await;
     if let Health::Unhealthy(evidence) = &examination.health {
-        if matches!(health_before, Some(Health::Healthy(_))) {
+        if matches!(agent.health_before, Some(Health::Healthy(_))) {
             applied.reason = Reason::UnhealthyAfterUpdate;
             applied.message = format!(
                 "{}, and the agent is unhealthy since: {evidence}",
@@ -130,21 +150,56 @@ async fn observe(
                 "the agent is unhealthy, as it was before: {evidence}"
             ));
         }
-    } else if let Some(pid) = examination.main_pid
-        && let Some((path, true)) = host::executable(pid)
-    {
+    } else if let Some(path) = examination.main_pid.and_then(replaced) {
         applied.reason = Reason::RestartPending;
         applied.message = format!(
             "{}; the running process still is the old {}",
             applied.message,
             path.display()
         );
-        let unit = probes.unit.as_ref().and_then(|unit| unit.as_ref().ok());
-        applied.hint = unit.map(|unit| format!("systemctl restart {unit}"));
+        applied.hint = agent.unit().map(|unit| format!("systemctl restart {unit}"));
     }
-    tracing::debug!(manager = %manager.kind(), health = ?examination.health, "observed");
     applied.examination = Some(examination);
     applied
+}
+
+/// Does what the package left undone: a process that still is the old program, or a unit that had
+/// failed and that the package's own `try-restart` passes over. A unit that somebody stopped stays
+/// stopped.
+async fn revive(applied: &mut Applied, agent: &Agent<'_>, runner: &impl Runner) {
+    let verb = match agent.restart {
+        Restart::Never => return,
+        Restart::Reload => "reload",
+        Restart::Auto | Restart::Restart => "restart",
+    };
+    let Some(unit) = agent.unit() else { return };
+    let Ok(output) = runner.run(&unit::query(unit)).await else {
+        return;
+    };
+    let sample = UnitSample::read(unit, &output);
+    let failed = matches!(sample.state, UnitState::Failed(_));
+    if !failed && sample.main_pid.and_then(replaced).is_none() {
+        return;
+    }
+    // A failed unit has nothing that could be reloaded.
+    let command = unit::revive(if failed { "restart" } else { verb }, unit);
+    match runner.run(&command).await {
+        Ok(output) if output.returned_zero() => {}
+        Ok(output) => {
+            let cause = output.stderr.lines().next().unwrap_or_default().to_owned();
+            applied
+                .warnings
+                .push(format!("`{command}` failed ({}): {cause}", output.exit));
+        }
+        Err(failure) => applied
+            .warnings
+            .push(format!("`{command}` failed: {failure}")),
+    }
+}
+
+/// The program of a process whose file was replaced since it started.
+fn replaced(pid: u32) -> Option<PathBuf> {
+    host::executable(pid).and_then(|(path, replaced)| replaced.then_some(path))
 }
 
 /// Whether the running main process executes the file that the package installed.

@@ -130,7 +130,10 @@ async fn candidates(
         entries.retain(|entry| entry.id == *id);
         return Ok((entries, warnings));
     }
-    let located = match runner.run(&request.manager.locate(request.package)).await {
+    let located = match runner
+        .run(&request.manager.locate(request.package, request.folder))
+        .await
+    {
         Ok(output) => request
             .manager
             .read_located(request.package, &entries, &output)?,

@@ -1,6 +1,6 @@
 //! One tick over one agent: gather, decide, and do what the decision says.
 
-use crate::apply::{Applied, apply, runs_installed_file};
+use crate::apply::{Agent, Applied, apply, runs_installed_file};
 use crate::config::{self, Policy, RepositorySource};
 use crate::decision::{Decision, Reason, Verdict, authorize, decide};
 use crate::gather::{self, Gathered, Sources};
@@ -363,16 +363,12 @@ async fn act<R: Runner>(
         timeout: sources.policy.health.timeout,
         confirm: sources.policy.health.confirm,
     };
-    let before = gathered.facts.health.value();
-    let applied = apply(
-        sources.manager,
-        view,
-        change,
-        &probes,
-        before,
-        context.runner,
-    )
-    .await;
+    let agent = Agent {
+        probes: &probes,
+        restart: sources.policy.restart,
+        health_before: gathered.facts.health.value(),
+    };
+    let applied = apply(sources.manager, view, change, &agent, context.runner).await;
     let attempt = Attempt {
         from: change.from.as_str().to_owned(),
         to: change.to.as_str().to_owned(),

@@ -14,7 +14,7 @@ use adapters::{
 use std::error::Error;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             manager.holds(&package, &read(&manager.hold_files())?)
         ),
         "locate" => {
-            let output = run(&manager.locate(&package)).await?;
+            let output = run(&manager.locate(&package, &view_folder())).await?;
             println!(
                 "{:#?}",
                 manager.read_located(&package, &entries(manager)?, &output)
@@ -117,18 +117,21 @@ fn entries(manager: &dyn PackageManager) -> Result<Vec<RepositoryEntry>, Box<dyn
     Ok(manager.entries(&read(&manager.configuration_files())?).0)
 }
 
+fn view_folder() -> PathBuf {
+    std::env::var_os("VIEW").map_or_else(|| PathBuf::from("/var/cache/adapter-view"), PathBuf::from)
+}
+
 /// The view of the entry called `demo`, written to disk.
 fn view(
     manager: &dyn PackageManager,
     package: &PackageName,
 ) -> Result<PrivateView, Box<dyn Error>> {
-    let folder = std::env::var("VIEW").unwrap_or_else(|_| "/var/cache/adapter-view".to_owned());
     let entries = entries(manager)?;
     let entry = entries
         .iter()
         .find(|entry| entry.id == "demo")
         .ok_or("no entry is called demo")?;
-    let view = manager.private_view(entry, package, Path::new(&folder));
+    let view = manager.private_view(entry, package, &view_folder());
     for folder in &view.folders {
         fs::create_dir_all(folder)?;
     }

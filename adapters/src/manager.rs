@@ -182,7 +182,8 @@ pub trait PackageManager: fmt::Debug {
     /// read is left out and told in the second list with file, line and reason.
     fn entries(&self, files: &[ConfigurationFile]) -> (Vec<RepositoryEntry>, Vec<String>);
     /// Asks the host's own cached index which repositories offer the package; no network.
-    fn locate(&self, package: &PackageName) -> CommandSpec;
+    /// What the tool keeps on the side, such as its log, goes to `folder`.
+    fn locate(&self, package: &PackageName, folder: &Path) -> CommandSpec;
     /// Reads the answer: those of `entries` that offer the package by the host's cached index.
     /// Empty when the cache does not know, in which case the caller has to try the entries.
     fn read_located(

@@ -94,10 +94,10 @@ impl ProcessRunner {
     }
 }
 
-/// Finds a program in the system folders.
+/// Finds a program in the system folders, or at its absolute path.
 pub fn find_program(name: &str) -> Option<PathBuf> {
-    let plain = !name.contains('/');
-    plain
+    let findable = name.starts_with('/') || !name.contains('/');
+    findable
         .then(|| which::which_in(name, Some(SYSTEM_FOLDERS), "/").ok())
         .flatten()
 }

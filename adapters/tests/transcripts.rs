@@ -24,7 +24,7 @@ fn every_command_is_still_built_as_it_was_recorded() {
         let (adapter, view) = (case.adapter(), case.view());
         let built = [
             ("installed-present", adapter.query_installed(&case.package)),
-            ("located", adapter.locate(&case.package)),
+            ("located", adapter.locate(&case.package, &view.folder)),
             ("refresh-good", adapter.refresh(&view)),
             ("offered", adapter.list_offered(&view, &case.package)),
             ("simulate-upgrade", adapter.simulate(&view, &change)),

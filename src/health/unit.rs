@@ -17,6 +17,19 @@ pub fn query(unit: &str) -> CommandSpec {
     }
 }
 
+/// Brings the new version to life: `verb` is `restart` or `reload`.
+pub fn revive(verb: &str, unit: &str) -> CommandSpec {
+    CommandSpec {
+        program: "systemctl".to_owned(),
+        arguments: [verb, "--", unit].map(str::to_owned).to_vec(),
+        purpose: format!("{verb} {unit}"),
+        // Longer than systemd's own start time-out; at the deadline only the waiting ends.
+        deadline: Duration::from_secs(120),
+        interruption: Interruption::Allowed,
+        needs_root: true,
+    }
+}
+
 /// What the service manager says of a unit at one moment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum UnitState {

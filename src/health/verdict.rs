@@ -31,11 +31,11 @@ impl Sample {
 
     /// Whether one look is not enough: something may be wrong and has to be confirmed.
     /// `restarts_before` is the count of an earlier tick, which shows a loop whose process happens
-    /// to be up at this moment.
+    /// to be up at this moment; without one every restart is worth a second look.
     pub fn is_suspicious(&self, restarts_before: Option<u64>) -> bool {
         let unit = self.unit.as_ref().is_some_and(|unit| match unit.state {
             UnitState::Failed(_) | UnitState::AutoRestart(_) | UnitState::InTransition(_) => true,
-            UnitState::Active => restarts_before.is_some_and(|before| unit.restarts > before),
+            UnitState::Active => unit.restarts > restarts_before.unwrap_or(0),
             UnitState::Inactive(_) | UnitState::Masked | UnitState::Unknown(_) => false,
         });
         unit || (self.probes_count() && self.first_failure().is_some())
@@ -259,7 +259,8 @@ mod tests {
     #[test]
     fn what_has_to_be_confirmed() {
         assert!(!sample(UnitState::Active, 4, vec![]).is_suspicious(Some(4)));
-        assert!(!sample(UnitState::Active, 4, vec![]).is_suspicious(None));
+        assert!(sample(UnitState::Active, 4, vec![]).is_suspicious(None));
+        assert!(!sample(UnitState::Active, 0, vec![]).is_suspicious(None));
         assert!(
             sample(UnitState::Active, 5, vec![]).is_suspicious(Some(4)),
             "restarted since the last tick"

@@ -97,6 +97,10 @@ fn a_failed_unit_and_a_restart_loop_are_early_and_a_stopped_unit_is_not() {
     // A loop whose restarts systemd counts.
     host.write("/etc/demo-agent/config", "crash=after:1s\n");
     host.shell("mkdir -p /etc/systemd/system/demo-agent.service.d && printf '[Unit]\\nStartLimitIntervalSec=0\\n' > /etc/systemd/system/demo-agent.service.d/loop.conf && systemctl daemon-reload && systemctl start demo-agent");
+    host.wait_until(
+        "[ $(systemctl show -P NRestarts demo-agent) -ge 1 ] && echo loops",
+        "loops",
+    );
     let dry = host.updater(&["run", "--dry-run", "--json"]);
     assert_eq!(dry.agent()["reason"], "unhealthy", "{}", dry.all());
     assert!(

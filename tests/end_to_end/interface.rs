@@ -4,13 +4,32 @@ use crate::laboratory::{Host, Setup, future_window, open_window};
 use crate::support::certificates::Authority;
 use crate::support::test_server::{Reply, TestServer};
 use crate::with_each_manager;
+use std::collections::HashSet;
+
+/// What the tools write when they are only asked: rpm's readers share a lock area in a file, and
+/// zypper has no way to keep its log, its cookie and its cache of what is installed elsewhere.
+const WRITTEN_BY_READERS: [&str; 5] = [
+    "/var/lib/rpm/rpmdb.sqlite-shm",
+    "/var/log/zypper.log",
+    "/var/lib/YaST2/cookies",
+    "/var/lib/zypp/AutoInstalled",
+    "/var/cache/zypp/solv/@System/",
+];
+
+/// The files that differ between two listings.
+fn changed<'a>(before: &'a str, after: &'a str) -> Vec<&'a str> {
+    let (old, new): (HashSet<_>, HashSet<_>) = (before.lines().collect(), after.lines().collect());
+    let mut lines: Vec<_> = old.symmetric_difference(&new).copied().collect();
+    lines.retain(|line| !WRITTEN_BY_READERS.iter().any(|file| line.starts_with(file)));
+    lines.sort_unstable();
+    lines
+}
 
 with_each_manager! {
     fn a_dry_run_shows_every_gate_and_the_commands_and_changes_nothing(setup: Setup) {
         let host = Host::up(&setup);
         host.server.set("/schedule", Reply::ok(future_window()));
-        let files = "find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /run/systemd -o -path /var/log/journal -o -path /dev \\) -prune -o -type f -printf '%p %s %T@\\n' | sort | sha256sum";
-        let before = host.shell(files);
+        let before = host.files();
         let dry = host.updater(&["run", "--dry-run", "--json"]);
         assert_eq!(dry.code, 0, "{}", dry.all());
         let agent = dry.agent();
@@ -30,7 +49,7 @@ with_each_manager! {
         let plan = agent["plan"].to_string();
         assert!(plan.contains("demo-agent") && plan.contains("1.1.0") && !plan.contains("/tmp"), "{plan}");
         assert_eq!(dry.json()["changed"], false, "it would wait");
-        assert_eq!(host.shell(files), before, "not a single file changed");
+        assert_eq!(changed(&before, &host.files()), [""; 0], "no file changes");
         assert_eq!(host.shell("ls -A /tmp | grep -c agent-updater || true"), "0", "its scratch folder is gone");
 
         // The ancestor's habit, with a window that is open: it would update, and 10 says so on request.
@@ -39,7 +58,7 @@ with_each_manager! {
         assert_eq!(dry.code, 10, "{}", dry.all());
         assert_eq!(dry.agent()["state"], "would_update");
         assert_eq!(dry.json()["changed"], true);
-        assert_eq!(host.shell(files), before);
+        assert_eq!(changed(&before, &host.files()), [""; 0]);
         assert_eq!(host.installed(), host.native("1.0.0"));
     }
 

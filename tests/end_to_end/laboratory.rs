@@ -246,6 +246,15 @@ impl Host {
         self.shell("curl -sS --max-time 5 http://127.0.0.1:7777/version")
     }
 
+    /// Every file of the host with size and time of change, but those of the kernel, of systemd's
+    /// own running, and scratch.
+    pub fn files(&self) -> String {
+        self.shell(
+            "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run/systemd \
+             -o -path /var/log/journal \\) -prune -o -type f -printf '%p %s %T@\\n' | sort",
+        )
+    }
+
     /// The process that answers.
     pub fn pid(&self) -> String {
         self.shell("curl -sS --max-time 5 http://127.0.0.1:7777/pid")

@@ -29,7 +29,7 @@ with_each_manager! {
             lines.map(str::to_owned).collect::<Vec<_>>()
         };
         let programs = calls("execve");
-        let query = if host.manager == "apt" { "\"dpkg-query\", \"-W\"" } else { "\"rpm\", \"-q\"" };
+        let query = if host.manager == "apt" { "dpkg-query\", \"-W\"" } else { "rpm\", \"-q\"" };
         assert_eq!(programs.len(), 2, "ourselves and one query of the package database: {trace}");
         assert!(programs[1].contains(query), "{}", programs[1]);
         let connects: Vec<_> = trace.lines().filter(|line| line.contains("connect(") && line.contains("AF_INET")).collect();

@@ -66,10 +66,18 @@ impl PackageManager for Apt {
         sources::entries(files)
     }
 
-    fn locate(&self, package: &PackageName) -> CommandSpec {
+    fn locate(&self, package: &PackageName, _folder: &Path) -> CommandSpec {
         CommandSpec::query(
             "apt-cache",
-            ["madison", package.as_str()],
+            // Without these it renews its binary caches on the host.
+            [
+                "-o",
+                "Dir::Cache::pkgcache=",
+                "-o",
+                "Dir::Cache::srcpkgcache=",
+                "madison",
+                package.as_str(),
+            ],
             format!("ask the host's index who offers {package}"),
             Duration::from_secs(60),
         )

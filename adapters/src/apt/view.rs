@@ -73,6 +73,8 @@ fn configuration(entry: &RepositoryEntry, folder: &Path) -> String {
 /// source they save nothing, and a query should not write.
 const FIXED: &str = r#"Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
+Dir::Log::Planner "/dev/null";
+Dir::Log::Solver "/dev/null";
 Dir::Etc::Preferences "/dev/null";
 Dir::Etc::PreferencesParts "/dev/null";
 APT::Get::AllowUnauthenticated "false";

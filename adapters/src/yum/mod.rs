@@ -83,8 +83,9 @@ impl PackageManager for Yum {
         sources::entries(files)
     }
 
-    fn locate(&self, package: &PackageName) -> CommandSpec {
+    fn locate(&self, package: &PackageName, folder: &Path) -> CommandSpec {
         let mut arguments = words(&["-q", "-C"]);
+        arguments.extend(aside(folder));
         arguments.extend(words(&SEE_EVERYTHING));
         arguments.extend(words(&[
             "repoquery",
@@ -119,6 +120,7 @@ impl PackageManager for Yum {
 
     fn refresh(&self, view: &PrivateView) -> CommandSpec {
         let mut arguments = within(view);
+        arguments.extend(aside(&view.folder));
         arguments.extend(words(&["-q", "-y", "--refresh", "makecache"]));
         self.query(
             arguments,
@@ -133,6 +135,7 @@ impl PackageManager for Yum {
 
     fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec {
         let mut arguments = within(view);
+        arguments.extend(aside(&view.folder));
         arguments.extend(words(&["-q", "-C"]));
         arguments.extend(words(&SEE_EVERYTHING));
         let format = "%{name}|%{epoch}|%{version}|%{release}|%{arch}|%{repoid}\\n";
@@ -154,6 +157,7 @@ impl PackageManager for Yum {
 
     fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec {
         let mut arguments = within(view);
+        arguments.extend(aside(&view.folder));
         arguments.push("--assumeno".to_owned());
         arguments.extend(transaction(change));
         let purpose = format!(
@@ -201,6 +205,15 @@ impl PackageManager for Yum {
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
+}
+
+/// Options of every query: dnf opens its log and its history even for a question, and a question
+/// is to change nothing on the host. A transaction goes without, so that the host's own log and
+/// history tell of it.
+fn aside(folder: &Path) -> Vec<String> {
+    let at =
+        |option: &str, inside: &str| format!("--setopt={option}={}", folder.join(inside).display());
+    vec![at("logdir", "log"), at("persistdir", "persistent")]
 }
 
 /// Options that make dnf see nothing but the view.

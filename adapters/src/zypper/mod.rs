@@ -58,7 +58,7 @@ impl PackageManager for Zypper {
         sources::entries(files)
     }
 
-    fn locate(&self, package: &PackageName) -> CommandSpec {
+    fn locate(&self, package: &PackageName, _folder: &Path) -> CommandSpec {
         let mut arguments = words(&["--non-interactive", "--no-refresh", "--xmlout"]);
         arguments.extend(search(&[], package));
         query(
