@@ -1,5 +1,10 @@
 //! Build script: the moment of the build, which a plausible clock can never be before.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "cargo reads what a build script prints"
+)]
+
 #[expect(
     clippy::disallowed_methods,
     clippy::print_stdout,

@@ -78,7 +78,7 @@ pub async fn apply(
         Err(_) => {}
     }
     if !arrived {
-        return failed(applied, change, told.err(), installed);
+        return failed(applied, change, told.err(), &installed);
     }
     observe(applied, agent, change, runner).await
 }
@@ -87,15 +87,15 @@ fn failed(
     applied: Applied,
     change: &Change,
     told: Option<Failure>,
-    installed: Result<Installed, Failure>,
+    installed: &Result<Installed, Failure>,
 ) -> Applied {
     let said = told.as_ref().map_or_else(
         || "the package manager reported success".to_owned(),
         ToString::to_string,
     );
     let intact =
-        matches!(&installed, Ok(Installed::Present(package)) if package.version == change.from);
-    let (reason, found) = match &installed {
+        matches!(installed, Ok(Installed::Present(package)) if package.version == change.from);
+    let (reason, found) = match installed {
         Ok(Installed::Present(package)) => {
             let reason = match &told {
                 Some(failure) if intact && !matches!(failure, Failure::Unexpected(_)) => {

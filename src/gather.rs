@@ -126,7 +126,7 @@ pub async fn first<R: Runner>(
             installed: reading(installed, now),
             target: Reading::NotTaken,
             downgrade: policy.downgrade,
-            minimum_version: policy.minimum_version.clone(),
+            minimum_version: policy.minimum_version,
             cluster: if policy.compatibility.is_some() {
                 Reading::NotTaken
             } else {
@@ -135,7 +135,7 @@ pub async fn first<R: Runner>(
             quarantine: state
                 .quarantine
                 .iter()
-                .map(|bad| (bad.version.clone(), bad.cause.clone()))
+                .map(|bad| (bad.version, bad.cause.clone()))
                 .collect(),
             holds: Reading::NotTaken,
             critical: Reading::NotTaken,
@@ -166,7 +166,7 @@ pub async fn first<R: Runner>(
             confirm_clock(&mut gathered.state, answer.server_date, now);
             let target = match &answer.kept.value {
                 VersionAnswer::None => Target::None,
-                VersionAnswer::Target(version) => Target::Version(version.clone()),
+                VersionAnswer::Target(version) => Target::Version(*version),
             };
             gathered.facts.target = Reading::taken(target, now);
             gathered.state.version = Some(answer.kept);
@@ -416,7 +416,7 @@ async fn cluster<R: Runner>(
         .await
     {
         Ok(answer) => {
-            let version = answer.kept.value.clone();
+            let version = answer.kept.value;
             state.cluster = Some(answer.kept);
             Reading::taken(Some(version), sources.now)
         }
@@ -427,7 +427,7 @@ async fn cluster<R: Runner>(
         {
             Some(kept) => {
                 warnings.push(format!("the cluster's version is the kept one: {error}"));
-                Reading::taken(Some(kept.value.clone()), kept.fetched_at)
+                Reading::taken(Some(kept.value), kept.fetched_at)
             }
             None => Reading::Failed {
                 error: error.to_string(),

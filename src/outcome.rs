@@ -116,9 +116,21 @@ pub fn most_urgent(codes: impl IntoIterator<Item = u8>) -> u8 {
     codes.into_iter().min_by_key(rank).unwrap_or(0)
 }
 
-/// Faults that come from outside and may pass: a timer's run reports them and does not fail.
-pub fn passes_by_itself(code: u8) -> bool {
-    matches!(code, 21 | 22 | 24 | 27 | 33 | 75)
+/// Faults that come from outside and may pass: a timer's run reports them, and fails only when
+/// they have lasted `grace`.
+pub fn may_pass(code: u8) -> bool {
+    matches!(code, 21 | 22 | 24 | 27)
+}
+
+/// What a timer's run never fails for: somebody else is at work, or has to act elsewhere.
+pub fn is_quiet(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Quarantined
+            | Reason::AnotherInstance
+            | Reason::NotInstalled
+            | Reason::NotConfigured
+    )
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub async fn prepare(
     let (candidates, warnings) = candidates(request, runner).await?;
     let mut prepared = Prepared {
         facts: RepositoryFacts {
-            target: request.target.clone(),
+            target: *request.target,
             repository: Reading::NotTaken,
             failure: None,
             offered: Vec::new(),

@@ -153,13 +153,30 @@ async fn tick<R: Runner>(
                 &decision,
                 &mut report,
             )
-            .await?
+            .await?;
         }
     }
+    note_failing(&mut gathered.state, &mut report, now);
     if context.mode == Mode::Act && gathered.state.differs(&stored) {
         gathered.state.store(layout, name)?;
     }
     Ok(report)
+}
+
+/// Remembers since when a fault from outside lasts.
+fn note_failing(state: &mut AgentState, report: &mut AgentReport, now: DateTime<Utc>) {
+    state.failing_since = if outcome::may_pass(report.exit_code) {
+        // A clock that was set back starts the count anew.
+        Some(
+            state
+                .failing_since
+                .filter(|since| *since <= now)
+                .unwrap_or(now),
+        )
+    } else {
+        None
+    };
+    report.failing_since = state.failing_since;
 }
 
 /// The kept state. Only root can read it; an ordinary user's dry run goes without, and says so.

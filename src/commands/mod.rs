@@ -41,7 +41,11 @@ pub fn complain(error: &anyhow::Error) {
 }
 
 /// Runs the command; the value is the exit code.
+///
+/// What it writes must be readable for the package manager's download user, whatever the umask of
+/// the shell it was called from.
 pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     match &cli.command {
         Command::Run(arguments) => run::run(cli, arguments, now).await,
         Command::DryRun(arguments) => {
@@ -84,11 +88,14 @@ fn load_configuration(cli: &Cli) -> Configuration {
     )
 }
 
+/// An agent's name, and its policy or what is wrong with it.
+type ConfiguredAgent = (String, Result<config::Policy, config::ConfigError>);
+
 /// The configured agents that a command is for; an unknown name is a usage error.
 fn selected<'a>(
     configuration: &'a Configuration,
     names: &[String],
-) -> Result<Vec<&'a (String, Result<config::Policy, config::ConfigError>)>, u8> {
+) -> Result<Vec<&'a ConfiguredAgent>, u8> {
     let known: Vec<_> = configuration
         .agents
         .iter()

@@ -1,8 +1,9 @@
 use super::{layout, load_configuration, misconfigured, nothing_configured, print, selected};
 use crate::cli::{Cli, RunArguments};
+use crate::config::Policy;
 use crate::decision::Reason;
 use crate::host;
-use crate::outcome::{State, passes_by_itself};
+use crate::outcome::{State, is_quiet, may_pass, most_urgent};
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build};
 use crate::state::lock::{Acquired, Lock, acquire};
@@ -10,7 +11,7 @@ use crate::state::{Layout, files};
 use crate::tick::{Context, Mode, serve};
 use adapters::ProcessRunner;
 use anyhow::{Context as _, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::io::{self, Write};
 use std::path::Path;
 use tokio::time::Instant;
@@ -51,6 +52,13 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
         }
         return Ok(20);
     }
+    let policy = |name: &str| {
+        let agent = configuration
+            .agents
+            .iter()
+            .find(|(known, _)| known == name)?;
+        agent.1.as_ref().ok()
+    };
     let servers = |reason: Reason, message: &str| {
         let reports = agents.iter().map(|(name, policy)| {
             let server = policy
@@ -71,7 +79,7 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
         Turn::Not(reason, why) => {
             let document = Document::new(now, host::name(), servers(reason, &why));
             print(cli, &document, arguments.json, Detail::Conclusion, now)?;
-            return Ok(exit_code(&document, arguments));
+            return Ok(exit_code(&document, arguments, policy, now));
         }
     };
     let runner = ProcessRunner::new();
@@ -97,7 +105,7 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
         publish(&layout, &document)?;
     }
     print(cli, &document, arguments.json, detail, now)?;
-    Ok(exit_code(&document, arguments))
+    Ok(exit_code(&document, arguments, policy, now))
 }
 
 /// Whether it is our turn.
@@ -128,20 +136,28 @@ fn publish(layout: &Layout, document: &Document) -> Result<()> {
     files::replace(&layout.status(), text.as_bytes(), 0o644)
 }
 
-/// The exit code: with `--scheduled` a fault that may pass is none, with `--exit-code` a healthy
-/// wait is told apart.
-fn exit_code(document: &Document, arguments: &RunArguments) -> u8 {
-    let of_agent = |agent: &AgentReport| {
-        let code = agent.exit_code;
-        match agent.state {
-            State::WouldUpdate if arguments.exit_code => 10,
-            State::Waiting if arguments.exit_code => 11,
-            _ if arguments.scheduled && agent.reason == Reason::NotInstalled => 0,
-            _ if arguments.scheduled && passes_by_itself(code) => 0,
-            _ => code,
-        }
+/// The exit code. With `--exit-code` a healthy wait is told apart; with `--scheduled` a fault that
+/// may pass is none until it has lasted the agent's `grace`.
+fn exit_code<'a>(
+    document: &Document,
+    arguments: &RunArguments,
+    policy: impl Fn(&str) -> Option<&'a Policy>,
+    now: DateTime<Utc>,
+) -> u8 {
+    let passes = |agent: &AgentReport| {
+        let grace = policy(&agent.name).and_then(|policy| TimeDelta::from_std(policy.grace).ok());
+        let lasted = agent
+            .failing_since
+            .map_or(TimeDelta::zero(), |since| now - since);
+        may_pass(agent.exit_code) && lasted < grace.unwrap_or_default()
     };
-    crate::outcome::most_urgent(document.agents.iter().map(of_agent))
+    let of_agent = |agent: &AgentReport| match agent.state {
+        State::WouldUpdate if arguments.exit_code => 10,
+        State::Waiting if arguments.exit_code => 11,
+        _ if arguments.scheduled && (is_quiet(agent.reason) || passes(agent)) => 0,
+        _ => agent.exit_code,
+    };
+    most_urgent(document.agents.iter().map(of_agent))
 }
 
 fn not_configured(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>) -> Result<u8> {

@@ -1,8 +1,9 @@
 use super::{layout, load_configuration, misconfigured, print, selected};
 use crate::cli::{Cli, StatusArguments};
+use crate::decision::Reason;
 use crate::host;
-use crate::report::Document;
 use crate::report::text::Detail;
+use crate::report::{AgentReport, Document};
 use crate::state::files;
 use crate::tick::{Context, Mode, serve};
 use adapters::ProcessRunner;
@@ -59,5 +60,10 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
     }
     let document = Document::new(generated_at, host::name(), reports);
     print(cli, &document, arguments.json, Detail::Explanation, now).context("show the status")?;
-    Ok(document.exit_code())
+    let misconfigured = |agent: &AgentReport| agent.reason == Reason::ConfigurationInvalid;
+    Ok(if document.agents.iter().any(misconfigured) {
+        20
+    } else {
+        0
+    })
 }

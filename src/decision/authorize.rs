@@ -2,6 +2,7 @@ use super::facts::Reading;
 use super::gate::{Gate, GateName, Reason};
 use adapters::version::TargetVersion;
 use adapters::{Change, Failure, Offered, PackageChange};
+use std::fmt::Write;
 
 /// Free space below which nothing is started, in bytes, on each file system that a package
 /// manager writes to. The agents this serves unpack to 100 to 400 MB.
@@ -45,16 +46,15 @@ fn repository(facts: &RepositoryFacts) -> Gate {
     let Some(name) = facts.repository.value() else {
         return Gate::not_looked_at(NAME, "the repository was not asked");
     };
-    let gate = match &facts.change {
-        Some(change) => Gate::open(NAME, format!("{name} offers {}", change.to.as_str())),
-        None => {
-            let text = format!(
-                "{name} does not offer {}; it offers {}",
-                facts.target,
-                listed(&facts.offered)
-            );
-            Gate::closed(NAME, Reason::NotOffered, text)
-        }
+    let gate = if let Some(change) = &facts.change {
+        Gate::open(NAME, format!("{name} offers {}", change.to.as_str()))
+    } else {
+        let text = format!(
+            "{name} does not offer {}; it offers {}",
+            facts.target,
+            listed(&facts.offered)
+        );
+        Gate::closed(NAME, Reason::NotOffered, text)
     };
     gate.read_at(facts.repository.read_at())
 }
@@ -74,7 +74,7 @@ fn listed(offered: &[Offered]) -> String {
         .collect::<Vec<_>>()
         .join(", ");
     if versions.len() > SHOWN {
-        text.push_str(&format!(" and {} older", versions.len() - SHOWN));
+        let _ = write!(text, " and {} older", versions.len() - SHOWN);
     }
     text
 }

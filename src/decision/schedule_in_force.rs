@@ -15,7 +15,7 @@ pub enum ScheduleAnswer {
     Document {
         /// Its text.
         text: String,
-        /// Its ETag.
+        /// Its `ETag`.
         etag: Option<String>,
         /// Where it is.
         url: String,

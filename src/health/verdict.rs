@@ -144,6 +144,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn table_of_contract_section_6() {
         use UnitState::{Active, AutoRestart, Failed, InTransition, Inactive, Masked, Unknown};
         let exit = || "exit-code".to_owned();

@@ -45,6 +45,9 @@ pub struct AgentReport {
     pub warnings: Vec<String>,
     /// The exit code of this agent alone.
     pub exit_code: u8,
+    /// Since when every tick meets a fault from outside that may pass. UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<DateTime<Utc>>,
     /// Whether it was changed (dry run: would be).
     pub changed: bool,
     /// What the package database says.
@@ -143,10 +146,5 @@ impl Document {
             updater_version: env!("CARGO_PKG_VERSION").to_owned(),
             agents,
         }
-    }
-
-    /// The exit code of the whole: the most urgent agent's.
-    pub fn exit_code(&self) -> u8 {
-        crate::outcome::most_urgent(self.agents.iter().map(|agent| agent.exit_code))
     }
 }

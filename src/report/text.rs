@@ -3,7 +3,7 @@ use super::words;
 use crate::decision::Gate;
 use crate::outcome::State;
 use anstyle::{AnsiColor, Style};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::io::{self, Write};
 
 /// How much is shown.
@@ -30,6 +30,10 @@ pub fn render(
         }
         conclusion(out, agent, paint)?;
         if detail == Detail::Explanation {
+            if now - document.generated_at >= TimeDelta::seconds(1) {
+                let when = words::moment(document.generated_at, now);
+                writeln!(out, "  {:<14} {when}", "as of")?;
+            }
             explanation(out, agent, paint, now)?;
         }
     }
@@ -87,8 +91,10 @@ fn explanation(
     now: DateTime<Utc>,
 ) -> io::Result<()> {
     let dash = || "-".to_owned();
+    // A fact that was learnt just now needs no age.
     let age = |at: Option<DateTime<Utc>>| {
-        at.map(|at| format!(" ({})", words::distance(at - now)))
+        at.filter(|at| now - *at >= TimeDelta::seconds(1))
+            .map(|at| format!(" ({})", words::distance(at - now)))
             .unwrap_or_default()
     };
     let critical = match agent.target.critical {

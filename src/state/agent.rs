@@ -26,6 +26,8 @@ pub struct AgentState {
     pub restarts: Option<u64>,
     /// The last attempt at a change.
     pub last_attempt: Option<Attempt>,
+    /// Since when every tick meets a fault from outside that may pass. UTC.
+    pub failing_since: Option<DateTime<Utc>>,
     /// The latest moment whose clock was confirmed by the version server's `Date`. UTC.
     pub confirmed_clock: Option<DateTime<Utc>>,
 }

@@ -2,6 +2,12 @@
 //!
 //! Needs root and the laboratory (`tests/laboratory`); `scripts/test` sees to both.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails loudly"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -43,6 +43,9 @@ with_each_manager! {
         assert!(agent["message"].to_string().contains("127.0.0.1:1"), "{agent}");
         // As the timer calls it, that is a warning and no failure.
         assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
+        assert_eq!(host.updater_ahead(11 * 60, &["run", "--scheduled"]).code, 0);
+        // … until it has lasted half a day.
+        assert_eq!(host.updater_ahead(13 * 60, &["run", "--scheduled"]).code, 21);
     }
 
     fn a_target_that_the_repository_does_not_offer(setup: Setup) {
