@@ -57,6 +57,13 @@ find_cargo() {
         die "Rust $found is too old: the program needs $wanted" "install a newer one from https://rustup.rs"
 }
 
+# Under sudo, what cargo built belongs to whom the clone belongs.
+give_back_target() {
+    local target="${CARGO_TARGET_DIR:-target}"
+    [ -n "${SUDO_USER:-}" ] && [ -d "$target" ] && [ "$(stat -c %U .)" = "$SUDO_USER" ] || return 0
+    chown -R "$SUDO_USER:" "$target"
+}
+
 # check_namespaces FOLDER: refuses a machine that cannot make the namespaces and mounts of the
 # laboratory's hosts. Leaves only a log in the folder.
 check_namespaces() {
