@@ -177,8 +177,15 @@ async fn ask(request: &Request<'_>, entry: RepositoryEntry, runner: &impl Runner
     let view = request
         .manager
         .private_view(&entry, request.package, &folder);
-    write_view(&view)?;
-    let offered = offered(request, &view, runner).await;
+    let offered = match insecure(&entry) {
+        // Our view would not copy the setting; but an administrator who switches checks off must
+        // hear of it, not be silently corrected.
+        Some(complaint) => Err(Failure::Untrusted(complaint)),
+        None => {
+            write_view(&view)?;
+            offered(request, &view, runner).await
+        }
+    };
     Ok(Asked {
         entry,
         view,
@@ -200,6 +207,19 @@ async fn offered(
     )
     .await?;
     request.manager.read_offered(request.package, &output)
+}
+
+/// The line of an entry that must change, if it switches a check off.
+fn insecure(entry: &RepositoryEntry) -> Option<String> {
+    let setting = entry.insecure.first()?;
+    let (path, _) = &entry.defined_at;
+    Some(format!(
+        "{}:{} says `{}`, which switches a check off; remove it there, or define the repository in \
+         the configuration with `repository = {{ url = …, key_file = … }}`",
+        path.display(),
+        setting.line,
+        setting.setting
+    ))
 }
 
 /// Runs a command, or says that it needs root instead of letting it fail in its own words.
@@ -276,8 +296,14 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
     }
     match matching.len() {
         0 => {
-            if let (true, Some((name, failure))) = (names.is_empty(), failures.into_iter().next()) {
-                let reason = authorize::failure_reason(&failure);
+            // An entry that is not to be trusted may be the one that offers the target.
+            let untrusted = failures
+                .iter()
+                .position(|(_, failure)| matches!(failure, Failure::Untrusted(_)));
+            let told =
+                untrusted.or_else(|| (names.is_empty() && !failures.is_empty()).then_some(0));
+            if let Some((name, failure)) = told.map(|index| &failures[index]) {
+                let reason = authorize::failure_reason(failure);
                 prepared.facts.failure = Some((reason, format!("{name}: {failure}")));
             } else {
                 prepared.facts.repository = Reading::taken(names.join(", "), now);

@@ -19,6 +19,7 @@ mod interface;
 mod no_op;
 mod schedule;
 mod trouble;
+mod trust;
 mod update;
 
 /// Runs a test once with each package manager.

@@ -1,0 +1,95 @@
+//! Repositories that are not to be trusted, on hosts whose administrator is careless.
+
+use crate::laboratory::{Host, Setup, must, unique};
+use crate::with_each_manager;
+
+/// Runs once and asserts that the repository was refused and the agent is untouched.
+fn assert_untrusted(host: &Host, what: &str) -> String {
+    let pid = host.pid();
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(run.code, 23, "{what}: {}", run.all());
+    assert_eq!(
+        run.agent()["reason"],
+        "repository_untrusted",
+        "{what}: {}",
+        run.all()
+    );
+    assert_eq!(host.installed(), host.native("1.0.0"), "{what}");
+    assert_eq!(host.pid(), pid, "{what}");
+    run.agent()["message"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The host's entry for the agent's repository, and a line in it that switches a check off.
+fn careless(host: &Host) -> (&'static str, &'static [&'static str]) {
+    match host.manager {
+        "apt" => (
+            "/etc/apt/sources.list.d/demo.sources",
+            &[
+                "Trusted: yes",
+                "Check-Valid-Until: no",
+                "Allow-Insecure: yes",
+            ],
+        ),
+        "yum" => (
+            "/etc/yum.repos.d/demo.repo",
+            &[
+                "gpgcheck=0",
+                "sslverify=0",
+                "gpgkey=http://10.213.0.1/keys/wrong.asc",
+            ],
+        ),
+        _ => (
+            "/etc/zypp/repos.d/demo.repo",
+            &["gpgcheck=0", "pkg_gpgcheck=0"],
+        ),
+    }
+}
+
+/// Where the host's own key of the repository is.
+fn key_file(host: &Host) -> &'static str {
+    match host.manager {
+        "apt" => "/usr/share/keyrings/demo.gpg",
+        _ => "/etc/pki/rpm-gpg/RPM-GPG-KEY-demo",
+    }
+}
+
+with_each_manager! {
+    fn an_insecure_setting_is_refused_with_its_line_and_a_safe_definition_is_the_way_out(setup: Setup) {
+        let host = Host::up(&setup);
+        let (file, settings) = careless(&host);
+        host.shell(&format!("cp {file} /root/entry"));
+        for setting in settings {
+            let key = setting.split([':', '=']).next().unwrap();
+            host.shell(&format!("grep -v '^{key}[:=]' /root/entry > {file}; echo '{setting}' >> {file}"));
+            let line = host.shell(&format!("grep -n '^{setting}' {file} | cut -d: -f1"));
+            let message = assert_untrusted(&host, setting);
+            assert!(message.contains(&format!("{file}:{line} says `{setting}`")), "{message}");
+        }
+        let more = if host.manager == "apt" { ", suite = \"stable\", components = [\"main\"]" } else { "" };
+        let kind = if host.manager == "apt" { "apt" } else { "rpm" };
+        host.configure(&format!(
+            "repository = {{ url = \"http://10.213.0.1/demo/{kind}\", key_file = \"{}\"{more} }}",
+            key_file(&host)
+        ));
+        let run = host.updater(&["run"]);
+        assert_eq!(run.code, 0, "{}", run.all());
+        host.assert_runs("1.1.0");
+    }
+
+    fn an_unsigned_repository_and_one_of_another_key_are_refused(setup: Setup) {
+        for option in [&["--unsigned"][..], &["--key", "wrong"][..]] {
+            let name = unique("bad");
+            must(&["repository", &name, "--versions", "1.0.0 1.1.0"]);
+            let host = Host::up(&Setup { repository: Some(name.clone()), ..setup.clone() });
+            let mut arguments = vec!["repository", &name, "--versions", "1.0.0 1.1.0"];
+            arguments.extend(option);
+            must(&arguments);
+            assert_untrusted(&host, &option.join(" "));
+            drop(host);
+            must(&["repository", &name, "--remove"]);
+        }
+    }
+}
