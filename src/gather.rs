@@ -120,6 +120,7 @@ pub async fn first<R: Runner>(
         output.and_then(|output| sources.manager.read_installed(&policy.package, &output));
     let mut gathered = Gathered {
         facts: Facts {
+            misconfigured: None,
             built_at: built_at(),
             confirmed_clock: state.confirmed_clock,
             platform: Reading::taken(platform, now),
@@ -494,13 +495,24 @@ async fn find_unit<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered)
         Err(failure) => Err(failure),
     };
     gathered.unit = Some(match files {
-        Ok(files) => only_service(&files),
+        Ok(files) => match services(&files).as_slice() {
+            [service] => Ok(service.clone()),
+            [] => Err("the package ships no service; set `unit`".to_owned()),
+            several => {
+                let text = format!(
+                    "{package} ships several services ({}); set `unit` to one of them",
+                    several.join(", ")
+                );
+                gathered.facts.misconfigured = Some(text.clone());
+                Err(text)
+            }
+        },
         Err(failure) => Err(failure.to_string()),
     });
 }
 
-/// The only service among a package's files.
-fn only_service(files: &[String]) -> Result<String, String> {
+/// The services among a package's files; templates are none.
+fn services(files: &[String]) -> Vec<String> {
     let mut services: Vec<_> = files
         .iter()
         .filter_map(|file| {
@@ -513,14 +525,7 @@ fn only_service(files: &[String]) -> Result<String, String> {
         .collect();
     services.sort();
     services.dedup();
-    match services.len() {
-        1 => Ok(services.remove(0)),
-        0 => Err("the package ships no service; set `unit`".to_owned()),
-        _ => Err(format!(
-            "the package ships several services ({}); set `unit`",
-            services.join(", ")
-        )),
-    }
+    services
 }
 
 /// The administrator's holds on the package.

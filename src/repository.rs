@@ -2,6 +2,7 @@
 //!
 //! Everything here reads; nothing on the host changes but the folder of the private view.
 
+use crate::config::Downgrade;
 use crate::decision::{Reading, Reason, RepositoryFacts, authorize};
 use crate::host;
 use crate::outcome;
@@ -29,6 +30,8 @@ pub struct Request<'a> {
     pub target: &'a TargetVersion,
     /// The entry to use: of that id, defined in the configuration, or whichever offers the package.
     pub source: &'a Source,
+    /// Which way down the policy allows.
+    pub downgrade: Downgrade,
     /// Where private views are kept.
     pub folder: &'a Path,
     /// The host's folders.
@@ -84,6 +87,11 @@ pub async fn prepare(
             change: None,
             simulation: Reading::NotTaken,
             simulation_failure: None,
+            downgrade_forbidden_by: match (request.installed.version.target(), request.downgrade) {
+                (Some(_), _) | (None, Downgrade::Allow) => None,
+                (None, Downgrade::WithinMajor) => Some("within_major"),
+                (None, Downgrade::Forbid) => Some("forbid"),
+            },
             free_bytes: host::free_bytes(request.layout),
         },
         entry: None,
@@ -147,7 +155,8 @@ async fn candidates(
     })?;
     let (mut entries, warnings) = request.manager.entries(&texts);
     if let Source::Entry(id) = request.source {
-        entries.retain(|entry| entry.id == *id);
+        // apt's entries of one file share its name; their suites tell them apart.
+        entries.retain(|entry| entry.id == *id || format!("{}/{}", entry.id, entry.suite) == *id);
         return Ok((entries, warnings));
     }
     let question = request.manager.locate(request.package, request.folder);

@@ -175,7 +175,8 @@ async fn tick<R: Runner>(
     Ok(report)
 }
 
-/// Remembers since when a fault from outside lasts.
+/// Remembers since when a fault from outside lasts. A tick that only waits did not ask the
+/// repository, and is no sign that it is well again.
 fn note_failing(state: &mut AgentState, report: &mut AgentReport, now: DateTime<Utc>) {
     state.failing_since = if outcome::may_pass(report.exit_code) {
         // A clock that was set back starts the count anew.
@@ -186,7 +187,9 @@ fn note_failing(state: &mut AgentState, report: &mut AgentReport, now: DateTime<
                 .unwrap_or(now),
         )
     } else {
-        None
+        state
+            .failing_since
+            .filter(|_| report.state == State::Waiting)
     };
     report.failing_since = state.failing_since;
 }
@@ -324,6 +327,7 @@ async fn prepared<R: Runner>(
         installed,
         target,
         source: &source,
+        downgrade: sources.policy.downgrade,
         folder,
         layout: context.layout,
         is_root: context.is_root,
@@ -369,6 +373,23 @@ async fn act<R: Runner>(
         return Ok(());
     };
     report.warnings.extend(prepared.warnings.iter().cloned());
+    // The repository may have taken its time, and the window closed meanwhile.
+    let decision = decide(&gathered.facts, context.later());
+    if !matches!(decision.verdict, Verdict::Proceed(_)) {
+        let server = &sources.policy.version_server.url;
+        let facts = &gathered.facts;
+        let warnings = std::mem::take(&mut report.warnings);
+        *report = build::of_decision(
+            name,
+            server,
+            facts,
+            &decision,
+            &gathered.state,
+            context.later(),
+        );
+        report.warnings = warnings;
+        return Ok(());
+    }
     build::authorized(report, authorize(&prepared.facts), name);
     let (Some(change), Some(view), 0, State::WouldUpdate) = (
         &prepared.facts.change,

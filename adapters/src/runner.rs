@@ -33,7 +33,7 @@ const ENVIRONMENT: [(&str, &str); 9] = [
 
 /// How many bytes of each stream are kept: the first half and the last half, because a tool names
 /// its error at the end.
-const KEPT: usize = 1024 * 1024;
+const KEPT: usize = 16 * 1024 * 1024;
 
 /// How long a process group has between SIGTERM and SIGKILL.
 const FAREWELL: Duration = Duration::from_secs(2);

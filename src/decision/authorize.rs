@@ -1,7 +1,7 @@
 use super::facts::Reading;
 use super::gate::{Gate, GateName, Reason};
 use adapters::version::TargetVersion;
-use adapters::{Change, Failure, Offered, PackageChange};
+use adapters::{Change, Direction, Failure, Offered, PackageChange};
 use std::fmt::Write;
 
 /// Free space below which nothing is started, in bytes, on each file system that a package
@@ -25,6 +25,9 @@ pub struct RepositoryFacts {
     pub simulation: Reading<Vec<PackageChange>>,
     /// Why the simulation failed, if it did.
     pub simulation_failure: Option<Failure>,
+    /// The policy's word against going down, where only the package manager's own order can say
+    /// that this is down: what is installed has no form in the version server's grammar.
+    pub downgrade_forbidden_by: Option<&'static str>,
     /// Free bytes for each folder that is written to.
     pub free_bytes: Vec<(String, u64)>,
 }
@@ -92,6 +95,16 @@ fn transaction(facts: &RepositoryFacts) -> Gate {
     let (Some(change), Some(simulation)) = (&facts.change, facts.simulation.value()) else {
         return Gate::not_looked_at(NAME, "the package manager was not asked");
     };
+    if let (Some(setting), Direction::Downgrade) =
+        (facts.downgrade_forbidden_by, change.direction())
+    {
+        let text = format!(
+            "{} is a downgrade from {}, and downgrade = \"{setting}\"",
+            change.to.as_str(),
+            change.from.as_str()
+        );
+        return Gate::closed(NAME, Reason::DowngradeForbidden, text);
+    }
     let (ours, others): (Vec<_>, Vec<_>) = simulation
         .iter()
         .partition(|line| line.name == change.package.as_str());

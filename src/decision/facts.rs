@@ -155,6 +155,8 @@ pub struct TimingPolicy {
 /// Everything that [`super::decide`] looks at. All instants are UTC.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// What is wrong with the configuration, where only the host shows it.
+    pub misconfigured: Option<String>,
     /// When this program was built.
     pub built_at: DateTime<Utc>,
     /// The latest moment of an earlier tick whose clock was confirmed.

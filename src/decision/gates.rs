@@ -21,7 +21,7 @@ pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Decision {
     };
     let installed = installed.as_ref();
     let mut gates = vec![
-        Gate::open(GateName::Configured, "valid"),
+        configured(facts),
         clock(facts, now),
         platform(facts),
         installed_gate(facts),
@@ -64,6 +64,13 @@ fn verdict(gates: &[Gate], opened_by: Option<Timing>) -> Verdict {
         }) => Verdict::Stop(*name, *reason),
         Some(gate) => Verdict::Undecided(gate.name),
         None => opened_by.map_or(Verdict::Undecided(GateName::Timing), Verdict::Proceed),
+    }
+}
+
+fn configured(facts: &Facts) -> Gate {
+    match &facts.misconfigured {
+        Some(why) => Gate::closed(GateName::Configured, Reason::ConfigurationInvalid, why),
+        None => Gate::open(GateName::Configured, "valid"),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::decision::{
     Critical, Decision, Facts, Gate, GateName, Health, Reason, ScheduleFact, Target, Timing,
     Verdict,
 };
-use crate::outcome::{self, State, exit_code};
+use crate::outcome::{self, exit_code};
 use crate::report::words;
 use crate::state::agent::AgentState;
 use adapters::Installed;
@@ -250,27 +250,25 @@ pub fn hint(reason: Reason, agent: &str) -> Option<String> {
 
 /// Takes over what authorization found.
 pub fn authorized(report: &mut AgentReport, gates: Vec<Gate>, agent: &str) {
-    if let Some(gate) = gates.iter().find(|gate| gate.open != Some(true)) {
-        let reason = gate.reason.unwrap_or(Reason::InternalError);
-        report.reason = reason;
-        report.state = if reason == Reason::NeedsRoot {
-            State::WouldUpdate
-        } else {
-            outcome::stopped(reason)
-        };
-        report.exit_code = if reason == Reason::NeedsRoot {
-            0
-        } else {
-            exit_code(reason)
-        };
-        report.hint = hint(reason, agent);
-        if reason == Reason::NeedsRoot {
-            report
-                .warnings
-                .push(format!("{}: {}", gate.name, gate.value));
-        } else {
-            report.message.clone_from(&gate.value);
-        }
+    // What only root can ask is no refusal; a gate that is closed counts, wherever it stands.
+    let unasked = |gate: &&Gate| gate.reason == Some(Reason::NeedsRoot);
+    let closed = gates.iter().find(|gate| gate.open == Some(false));
+    let stopping = closed.or_else(|| {
+        let not_open = gates.iter().find(|gate| gate.open.is_none())?;
+        (!gates.iter().any(|gate| unasked(&gate))).then_some(not_open)
+    });
+    if let Some(gate) = stopping {
+        report.reason = gate.reason.unwrap_or(Reason::InternalError);
+        report.state = outcome::stopped(report.reason);
+        report.exit_code = exit_code(report.reason);
+        report.hint = hint(report.reason, agent);
+        report.message.clone_from(&gate.value);
+    } else if let Some(gate) = gates.iter().find(unasked) {
+        report.reason = Reason::NeedsRoot;
+        report.hint = hint(Reason::NeedsRoot, agent);
+        report
+            .warnings
+            .push(format!("{}: {}", gate.name, gate.value));
     }
     report.gates.extend(gates);
 }

@@ -49,6 +49,7 @@ fn future_window() -> ScheduleFact {
 /// Facts under which an update from 1.0.0 to 1.1.0 waits for a future window.
 fn facts() -> Facts {
     Facts {
+        misconfigured: None,
         built_at: at("2026-01-01T00:00:00Z"),
         confirmed_clock: None,
         platform: Reading::taken(Platform::Supported("apt".into()), now()),
