@@ -229,12 +229,14 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
 
 /// Keeps the schedule fresh although no change is due, on the connection that is open already.
 pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
+    let reachable = matches!(gathered.facts.target, Reading::Taken { .. });
+    let question = sources.schedule_question(reachable);
+    forget_other_places(&question, &mut gathered.state.schedule);
     let fresh = gathered
         .state
         .schedule
         .asked_at
         .is_some_and(|asked| asked <= sources.now && sources.now - asked < SCHEDULE_AGE);
-    let reachable = matches!(gathered.facts.target, Reading::Taken { .. });
     if fresh
         || !reachable
         || !matches!(
@@ -244,7 +246,6 @@ pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mu
     {
         return;
     }
-    let question = sources.schedule_question(reachable);
     let fact = schedule(
         &question,
         &mut gathered.state.schedule,
@@ -266,6 +267,7 @@ pub async fn schedule(
         now,
         ..
     } = *question;
+    forget_other_places(question, memory);
     let (source, answer) = match &policy.schedule {
         ScheduleSource::Inline(document) => {
             return fixed(document.clone(), "the configuration", layout, now);
@@ -294,10 +296,36 @@ pub async fn schedule(
     );
     *memory = remembered;
     warnings.extend(warning);
-    if let ScheduleFact::None { why } = &fact {
+    if let ScheduleFact::None { why, .. } = &fact {
         warnings.push(format!("no schedule ({why}): changes are taken at once"));
     }
     fact
+}
+
+/// Forgets what was kept of another server, channel or file: it says nothing of this one.
+fn forget_other_places(question: &ScheduleQuestion<'_>, memory: &mut ScheduleMemory) {
+    let file = |path: &Path| question.layout.host(path).display().to_string();
+    let server = question
+        .client
+        .as_ref()
+        .ok()
+        .map(|client| client.schedule_address());
+    let places = match (&question.policy.schedule, server) {
+        (ScheduleSource::File(path), _) => vec![file(path)],
+        // Nothing is kept of the configuration, and without a client the address is not known.
+        (ScheduleSource::Inline(_), _) | (ScheduleSource::Server | ScheduleSource::Auto, None) => {
+            return;
+        }
+        (ScheduleSource::Server, Some(server)) => vec![server],
+        (ScheduleSource::Auto, Some(server)) => vec![server, file(Path::new(EXPORTED_SCHEDULE))],
+    };
+    if memory
+        .kept
+        .as_ref()
+        .is_some_and(|kept| !places.contains(&kept.url))
+    {
+        *memory = ScheduleMemory::default();
+    }
 }
 
 /// Reads a document and loads its time zone.
@@ -316,6 +344,7 @@ fn fixed(
     match Schedule::resolve(document, &layout.root) {
         Err(error) => ScheduleFact::None {
             why: error.to_string(),
+            freezes: Vec::new(),
         },
         Ok(schedule) if schedule.is_hands_off() => ScheduleFact::HandsOff {
             source: source.to_owned(),
@@ -324,8 +353,9 @@ fn fixed(
             schedule,
             source: source.to_owned(),
         },
-        Ok(_) => ScheduleFact::None {
+        Ok(schedule) => ScheduleFact::None {
             why: "no window of the configuration has its end in the future".to_owned(),
+            freezes: schedule.document().freezes().to_vec(),
         },
     }
 }

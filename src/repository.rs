@@ -4,6 +4,7 @@
 
 use crate::decision::{Reading, Reason, RepositoryFacts, authorize};
 use crate::host;
+use crate::outcome;
 use crate::state::{Layout, files};
 use adapters::{
     Change, ConfigurationFile, Failure, InstalledPackage, Offered, PackageManager, PackageName,
@@ -11,6 +12,7 @@ use adapters::{
 };
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 
@@ -73,7 +75,6 @@ pub async fn prepare(
     runner: &impl Runner,
     now: DateTime<Utc>,
 ) -> Result<Prepared> {
-    let (candidates, warnings) = candidates(request, runner).await?;
     let mut prepared = Prepared {
         facts: RepositoryFacts {
             target: *request.target,
@@ -87,7 +88,18 @@ pub async fn prepare(
         },
         entry: None,
         view: None,
-        warnings,
+        warnings: Vec::new(),
+    };
+    let candidates = match candidates(request, runner).await {
+        Ok((candidates, warnings)) => {
+            prepared.warnings = warnings;
+            candidates
+        }
+        Err(failure) => {
+            let reason = authorize::failure_reason(&failure);
+            prepared.facts.failure = Some((reason, failure.to_string()));
+            return Ok(prepared);
+        }
     };
     if candidates.is_empty() {
         let text = match request.source {
@@ -120,27 +132,55 @@ pub async fn prepare(
 async fn candidates(
     request: &Request<'_>,
     runner: &impl Runner,
-) -> Result<(Vec<RepositoryEntry>, Vec<String>)> {
+) -> Result<(Vec<RepositoryEntry>, Vec<String>), Failure> {
     if let Source::Own(entry) = request.source {
         return Ok((vec![entry.as_ref().clone()], Vec::new()));
     }
-    let texts = read_configuration(request.layout, request.manager)?;
+    let texts = read_configuration(request.layout, request.manager).map_err(|error| {
+        // Entries with a password are for root alone.
+        let means = if request.is_root {
+            Failure::Unexpected
+        } else {
+            Failure::NeedsRoot
+        };
+        means(format!("{error:#}"))
+    })?;
     let (mut entries, warnings) = request.manager.entries(&texts);
     if let Source::Entry(id) = request.source {
         entries.retain(|entry| entry.id == *id);
         return Ok((entries, warnings));
     }
-    let located = match runner
-        .run(&request.manager.locate(request.package, request.folder))
-        .await
-    {
-        Ok(output) => request
-            .manager
-            .read_located(request.package, &entries, &output)?,
-        Err(failure) => return Err(failure.into()),
-    };
+    let question = request.manager.locate(request.package, request.folder);
+    let answer = runner.run(&question).await?;
+    let located = request
+        .manager
+        .read_located(request.package, &entries, &answer)?;
     // A host whose cached index is empty does not know: every entry is asked.
-    Ok((if located.is_empty() { entries } else { located }, warnings))
+    let candidates = if located.is_empty() { entries } else { located };
+    Ok((without_repeats(candidates), warnings))
+}
+
+/// The same repository written twice, as after a hand-made entry and a vendor's package, is one.
+fn without_repeats(entries: Vec<RepositoryEntry>) -> Vec<RepositoryEntry> {
+    let place = |entry: &RepositoryEntry| {
+        let slashless = |url: &String| url.trim_end_matches('/').to_owned();
+        let urls: Vec<_> = entry.urls.iter().map(slashless).collect();
+        let suite = entry.suite.clone();
+        (
+            urls,
+            entry.mirror_list.clone(),
+            suite,
+            entry.components.clone(),
+        )
+    };
+    let mut seen = Vec::new();
+    let mut first = |entry: &RepositoryEntry| {
+        let place = place(entry);
+        let new = !seen.contains(&place);
+        seen.push(place);
+        new
+    };
+    entries.into_iter().filter(|entry| first(entry)).collect()
 }
 
 /// Reads the files that hold the host's repository entries.
@@ -247,10 +287,26 @@ fn folder_name(entry: &RepositoryEntry) -> String {
         .iter()
         .filter(|part| !part.is_empty())
         .map(|part| part.chars().map(safe).collect::<String>())
+        .chain([mark(entry)])
         .collect::<Vec<_>>()
         .join("-")
         .trim_start_matches('.')
         .to_owned()
+}
+
+/// Tells entries apart whose names are written the same: several of one file, or `a:b` and `a_b`.
+fn mark(entry: &RepositoryEntry) -> String {
+    let mut text = format!("{}\n{}", entry.id, entry.suite);
+    for url in &entry.urls {
+        text.push('\n');
+        text.push_str(url);
+    }
+    let digest = Sha256::digest(text);
+    let number = digest
+        .iter()
+        .take(4)
+        .fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
+    format!("{number:08x}")
 }
 
 /// Writes the files of a view.
@@ -296,16 +352,9 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
     }
     match matching.len() {
         0 => {
-            // An entry that is not to be trusted may be the one that offers the target.
-            let untrusted = failures
-                .iter()
-                .position(|(_, failure)| matches!(failure, Failure::Untrusted(_)));
-            let told =
-                untrusted.or_else(|| (names.is_empty() && !failures.is_empty()).then_some(0));
-            if let Some((name, failure)) = told.map(|index| &failures[index]) {
-                let reason = authorize::failure_reason(failure);
-                prepared.facts.failure = Some((reason, format!("{name}: {failure}")));
-            } else {
+            // What one repository lacks says nothing of another that could not be read.
+            prepared.facts.failure = most_urgent(&failures);
+            if prepared.facts.failure.is_none() {
                 prepared.facts.repository = Reading::taken(names.join(", "), now);
             }
         }
@@ -342,6 +391,22 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
     }
 }
 
+/// The failure that counts where no repository offered the target, with the others beside it.
+fn most_urgent(failures: &[(String, Failure)]) -> Option<(Reason, String)> {
+    let reasons = failures
+        .iter()
+        .map(|(_, failure)| authorize::failure_reason(failure));
+    let code = outcome::most_urgent(reasons.clone().map(outcome::exit_code));
+    let reason = reasons
+        .clone()
+        .find(|reason| outcome::exit_code(*reason) == code)?;
+    let texts: Vec<_> = failures
+        .iter()
+        .map(|(name, failure)| format!("{name}: {failure}"))
+        .collect();
+    Some((reason, texts.join("; ")))
+}
+
 /// An entry as said to a person: its id and where it is defined.
 fn entry_name(entry: &RepositoryEntry) -> String {
     let (path, line) = &entry.defined_at;
@@ -351,4 +416,167 @@ fn entry_name(entry: &RepositoryEntry) -> String {
         format!(" {}", entry.suite)
     };
     format!("{}{suite} ({}:{line})", entry.id, path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adapters::{Apt, CommandOutput, CommandSpec};
+
+    /// A runner that must not be needed.
+    struct Nothing;
+
+    impl Runner for Nothing {
+        async fn run(&self, command: &CommandSpec) -> Result<CommandOutput, Failure> {
+            Err(Failure::Unexpected(format!("{command} was run")))
+        }
+    }
+
+    fn entry(id: &str, suite: &str) -> RepositoryEntry {
+        RepositoryEntry {
+            id: id.to_owned(),
+            suite: suite.to_owned(),
+            ..RepositoryEntry::default()
+        }
+    }
+
+    fn prepared(is_root: bool, root: &Path, asked: Option<Vec<Asked>>) -> Prepared {
+        let package = PackageName::parse("demo-agent").unwrap();
+        let installed = InstalledPackage {
+            version: adapters::NativeVersion::debian("1.0.0").unwrap(),
+            architecture: "amd64".to_owned(),
+            held: false,
+        };
+        let (target, layout) = (TargetVersion::parse("1.1.0").unwrap(), Layout::new(root));
+        let request = Request {
+            manager: &Apt,
+            package: &package,
+            installed: &installed,
+            target: &target,
+            source: &Source::Host,
+            folder: root,
+            layout: &layout,
+            is_root,
+        };
+        let now = DateTime::<Utc>::default();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let mut prepared = runtime
+            .block_on(prepare(&request, &Nothing, now))
+            .expect("no fault of this program");
+        if let Some(asked) = asked {
+            prepared.facts.failure = None;
+            choose(&request, asked, &mut prepared, now);
+        }
+        prepared
+    }
+
+    fn failure(prepared: &Prepared) -> (Reason, &str) {
+        let (reason, text) = prepared.facts.failure.as_ref().expect("a failure");
+        (*reason, text)
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_is_a_finding_and_no_fault_of_this_program() {
+        let root = tempfile::tempdir().unwrap();
+        let sources = root.path().join("etc/apt/sources.list");
+        fs::create_dir_all(sources.parent().unwrap()).unwrap();
+        // Root may read everything, but not this.
+        std::os::unix::fs::symlink("sources.list", &sources).unwrap();
+        for (is_root, expected) in [
+            (false, Reason::NeedsRoot),
+            (true, Reason::PackageManagerBroken),
+        ] {
+            let prepared = prepared(is_root, root.path(), None);
+            let (reason, text) = failure(&prepared);
+            assert_eq!(reason, expected);
+            assert!(text.contains("etc/apt/sources.list"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_question_that_the_package_manager_does_not_answer_is_its_failure() {
+        let root = tempfile::tempdir().unwrap();
+        let prepared = prepared(true, root.path(), None);
+        let (reason, text) = failure(&prepared);
+        assert_eq!(reason, Reason::PackageManagerBroken);
+        assert!(text.contains("apt-cache"), "{text}");
+    }
+
+    #[test]
+    fn what_one_repository_lacks_does_not_hide_that_another_is_not_trusted() {
+        let root = tempfile::tempdir().unwrap();
+        let asked = |id: &str, offered| {
+            let entry = entry(id, "stable");
+            let package = PackageName::parse("demo-agent").unwrap();
+            Asked {
+                view: Apt.private_view(&entry, &package, root.path()),
+                entry,
+                offered,
+            }
+        };
+        let all = vec![
+            asked("mirror", Ok(Vec::new())),
+            asked("away", Err(Failure::Offline("timed out".to_owned()))),
+            asked("vendor", Err(Failure::Untrusted("BADSIG".to_owned()))),
+        ];
+        let prepared = prepared(true, root.path(), Some(all));
+        let (reason, text) = failure(&prepared);
+        assert_eq!(reason, Reason::RepositoryUntrusted);
+        assert!(
+            text.contains("BADSIG") && text.contains("timed out"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_repository_that_is_written_twice_is_one() {
+        let at = |id: &str, suite: &str, url: &str| RepositoryEntry {
+            urls: vec![url.to_owned()],
+            ..entry(id, suite)
+        };
+        let entries = vec![
+            at("vendor", "stable", "https://vendor.example/apt"),
+            at("again", "stable", "https://vendor.example/apt/"),
+            at("vendor", "testing", "https://vendor.example/apt"),
+            at("mirror", "stable", "https://mirror.example/apt"),
+        ];
+        let kept = without_repeats(entries);
+        let names: Vec<_> = kept
+            .iter()
+            .map(|e| (e.id.as_str(), e.suite.as_str()))
+            .collect();
+        let expected = [
+            ("vendor", "stable"),
+            ("vendor", "testing"),
+            ("mirror", "stable"),
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn folders_are_readable_and_differ_where_entries_do() {
+        let entries = [
+            entry("vendor", "stable"),
+            entry("vendor-stable", ""),
+            entry("a:b", ""),
+            entry("a_b", ""),
+            entry("a b", ""),
+            entry("..", ""),
+            entry("", ""),
+        ];
+        let names: Vec<_> = entries.iter().map(folder_name).collect();
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), entries.len(), "{names:?}");
+        assert!(names[0].starts_with("vendor-stable-"), "{names:?}");
+        assert!(
+            names
+                .iter()
+                .all(|name| !name.starts_with('.') && !name.contains('/'))
+        );
+        let mut elsewhere = entry("vendor", "stable");
+        elsewhere.urls = vec!["https://mirror.example/".to_owned()];
+        assert_ne!(folder_name(&elsewhere), names[0]);
+    }
 }

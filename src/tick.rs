@@ -57,6 +57,18 @@ impl<R> Context<'_, R> {
     fn later(&self) -> DateTime<Utc> {
         self.now + TimeDelta::from_std(self.started.elapsed()).unwrap_or_default()
     }
+
+    /// The same at the present moment: the agent before may have taken half an hour, and a window
+    /// may have closed meanwhile.
+    #[must_use]
+    pub fn for_next_agent(&self) -> Self {
+        Self {
+            now: self.later(),
+            started: Instant::now(),
+            host: self.host.clone(),
+            ..*self
+        }
+    }
 }
 
 /// Serves one agent. A fault of this program becomes its report, so that the next agent has its turn.
@@ -394,8 +406,11 @@ async fn act<R: Runner>(
         started_at,
         ended_at: context.later(),
     };
-    record(context, name, &attempt)?;
     take_over(report, &applied, timing.reason());
+    // The change is made: a full disk must not hide what came of it.
+    if let Err(error) = record(context, name, &attempt) {
+        report.warnings.push(format!("not recorded: {error:#}"));
+    }
     if outcome::exit_code(applied.reason) == 0 {
         gathered.state.pending = None;
     }

@@ -96,15 +96,17 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
     let mut reports = Vec::new();
     for (name, policy) in agents {
         reports.push(match policy {
-            Ok(policy) => serve(&context, name, policy).await,
+            Ok(policy) => serve(&context.for_next_agent(), name, policy).await,
             Err(error) => misconfigured(name, error),
         });
     }
     let document = Document::new(now, context.host.clone(), reports);
-    if mode == Mode::Act {
-        publish(&layout, &document)?;
-    }
+    // Told first: what came of a change must not be lost with a disk that is full.
     print(cli, &document, arguments.json, detail, now)?;
+    if mode == Mode::Act {
+        let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
+        publish(&layout, &document, &names)?;
+    }
     Ok(exit_code(&document, arguments, policy, now))
 }
 
@@ -131,8 +133,26 @@ fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Turn> {
 }
 
 /// Writes the document for `status` and monitoring, which need neither root nor a network.
-fn publish(layout: &Layout, document: &Document) -> Result<()> {
-    let text = serde_json::to_string(document).context("render the status")?;
+///
+/// A run over some agents leaves what is known of the others, and the age of that.
+fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
+    let kept = files::read_if_there(&layout.status())?
+        .and_then(|text| serde_json::from_str::<Document>(&text).ok());
+    let of = |document: &Document, name: &str| {
+        let mut agents = document.agents.iter();
+        agents.find(|agent| agent.name == name).cloned()
+    };
+    let mut generated_at = document.generated_at;
+    let reports = configured.iter().filter_map(|name| {
+        of(document, name).or_else(|| {
+            let kept = kept.as_ref()?;
+            generated_at = generated_at.min(kept.generated_at);
+            of(kept, name)
+        })
+    });
+    let reports = reports.collect();
+    let whole = Document::new(generated_at, document.host.clone(), reports);
+    let text = serde_json::to_string(&whole).context("render the status")?;
     files::replace(&layout.status(), text.as_bytes(), 0o644)
 }
 

@@ -91,6 +91,7 @@ fn check(
             "no window of it has its end in the future, so that changes would be taken at once";
         ScheduleFact::None {
             why: why.to_owned(),
+            freezes: Vec::new(),
         }
     };
     let name = path.display().to_string();
@@ -156,10 +157,10 @@ fn windows(name: &str, fact: &ScheduleFact, count: usize, now: DateTime<Utc>) ->
         ScheduleFact::HandsOff { source } => {
             windows.source = format!("{source} says nop: another updater is in charge");
         }
-        ScheduleFact::None { why } => {
+        ScheduleFact::None { why, .. } => {
             windows.source = format!("no schedule ({why}): changes are taken at once");
         }
-        ScheduleFact::Unconfirmed { why, counts_at } => {
+        ScheduleFact::Unconfirmed { why, counts_at, .. } => {
             let when = words::moment(*counts_at, now);
             windows.source = format!("{why}; counts as no schedule if it still is so on {when}");
         }

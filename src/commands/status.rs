@@ -32,7 +32,10 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
     let mut generated_at = now;
     for (name, policy) in agents {
         let known = kept.as_ref().and_then(|document| {
-            let report = document.agents.iter().find(|agent| agent.name == *name)?;
+            let report = document.agents.iter().find(|agent| {
+                // What a tick said of a configuration that is valid by now helps nobody.
+                agent.name == *name && agent.reason != Reason::ConfigurationInvalid
+            })?;
             Some((document.generated_at, report.clone()))
         });
         let report = match (policy, known) {

@@ -97,11 +97,15 @@ pub enum ScheduleFact {
     None {
         /// What was found instead, in words.
         why: String,
+        /// Freezes of the document, which stand beside its windows.
+        freezes: Vec<Freeze>,
     },
     /// There was one and it is gone, or none can be read; a later tick must confirm it.
     Unconfirmed {
         /// What was found, in words.
         why: String,
+        /// Freezes of the last document, which are on until it counts as gone.
+        freezes: Vec<Freeze>,
         /// From when on it counts, if it still is so. UTC.
         counts_at: DateTime<Utc>,
     },

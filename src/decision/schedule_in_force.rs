@@ -1,5 +1,5 @@
 use super::facts::ScheduleFact;
-use crate::schedule::Schedule;
+use crate::schedule::{Freeze, Schedule};
 use crate::state::agent::ScheduleMemory;
 use crate::version_server::Kept;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -31,7 +31,7 @@ pub enum ScheduleAnswer {
 /// What the answer itself amounts to, before the kept one is considered.
 enum Found {
     Usable(ScheduleFact),
-    Missing(String),
+    Missing(String, Vec<Freeze>),
     Unreadable(String),
 }
 
@@ -53,13 +53,18 @@ pub fn resolve(
         Ok(schedule) if schedule.has_future(now) => {
             Found::Usable(ScheduleFact::InForce { schedule, source })
         }
-        Ok(_) => Found::Missing("no window of the schedule has its end in the future".to_owned()),
+        Ok(schedule) => Found::Missing(
+            "no window of the schedule has its end in the future".to_owned(),
+            schedule.document().freezes().to_vec(),
+        ),
     };
     let found = match (answer, &memory.kept) {
         (ScheduleAnswer::Document { text, .. }, _) => read(text, source.to_owned()),
         (ScheduleAnswer::NotModified, Some(kept)) => read(&kept.value, source.to_owned()),
         (ScheduleAnswer::NotModified, None) => Found::Unreadable("nothing is kept".to_owned()),
-        (ScheduleAnswer::Absent, _) => Found::Missing(format!("{source} has no schedule")),
+        (ScheduleAnswer::Absent, _) => {
+            Found::Missing(format!("{source} has no schedule"), Vec::new())
+        }
         (ScheduleAnswer::Failed(error), _) => Found::Unreadable(error.clone()),
     };
     if !matches!(answer, ScheduleAnswer::Failed(_)) {
@@ -79,11 +84,15 @@ pub fn resolve(
             (fact, memory, None)
         }
         // A server that never had a schedule counts at once: nothing can have been lost.
-        Found::Missing(why) if memory.kept.is_none() => {
+        Found::Missing(why, freezes) if memory.kept.is_none() => {
             memory.missing_since = None;
-            (ScheduleFact::None { why }, memory, None)
+            (ScheduleFact::None { why, freezes }, memory, None)
         }
-        Found::Missing(why) => unconfirmed(why, memory, now),
+        Found::Missing(why, freezes) => {
+            let mut meanwhile = freezes_of(&memory, &parse);
+            meanwhile.extend_from_slice(&freezes);
+            unconfirmed(why, meanwhile, freezes, memory, now)
+        }
         Found::Unreadable(why) => {
             let kept = memory.kept.as_ref().map(|kept| {
                 let since = kept.fetched_at.format("%Y-%m-%d %H:%M UTC");
@@ -94,8 +103,11 @@ pub fn resolve(
                 let warning = format!("the schedule cannot be read ({why}); the kept one goes on");
                 return (fact, memory, Some(warning));
             }
+            let kept_freezes = freezes_of(&memory, &parse);
             unconfirmed(
                 format!("the schedule cannot be read ({why}) and none is kept that still counts"),
+                kept_freezes.clone(),
+                kept_freezes,
                 memory,
                 now,
             )
@@ -103,8 +115,22 @@ pub fn resolve(
     }
 }
 
+/// The freezes of the kept document.
+fn freezes_of(
+    memory: &ScheduleMemory,
+    parse: impl Fn(&str) -> Result<Schedule, String>,
+) -> Vec<Freeze> {
+    let kept = memory.kept.as_ref();
+    kept.and_then(|kept| parse(&kept.value).ok())
+        .map(|schedule| schedule.document().freezes().to_vec())
+        .unwrap_or_default()
+}
+
+/// `meanwhile` are the freezes until it is confirmed, `then` those afterwards.
 fn unconfirmed(
     why: String,
+    meanwhile: Vec<Freeze>,
+    then: Vec<Freeze>,
     mut memory: ScheduleMemory,
     now: DateTime<Utc>,
 ) -> (ScheduleFact, ScheduleMemory, Option<String>) {
@@ -116,9 +142,13 @@ fn unconfirmed(
     memory.missing_since = Some(since);
     let counts_at = since + CONFIRMATION;
     let fact = if now < counts_at {
-        ScheduleFact::Unconfirmed { why, counts_at }
+        ScheduleFact::Unconfirmed {
+            why,
+            freezes: meanwhile,
+            counts_at,
+        }
     } else {
-        ScheduleFact::None { why }
+        ScheduleFact::None { why, freezes: then }
     };
     (fact, memory, None)
 }

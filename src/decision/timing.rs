@@ -35,6 +35,11 @@ pub(super) fn freeze_gate(
             value: ScheduleFact::InForce { schedule, .. },
             ..
         } => schedule.frozen(now),
+        // Windows that are over do not end a freeze.
+        Reading::Taken {
+            value: ScheduleFact::None { freezes, .. } | ScheduleFact::Unconfirmed { freezes, .. },
+            ..
+        } => Freeze::strictest(freezes, now),
         Reading::Taken { .. } | Reading::Failed { .. } => None,
     };
     let on = |freeze: &&Freeze| freeze.covers(now);
@@ -125,14 +130,14 @@ pub(super) fn gate(
             None,
         ),
         Reading::Taken {
-            value: ScheduleFact::None { why },
+            value: ScheduleFact::None { why, .. },
             ..
         } => {
             let text = format!("no schedule ({why}): changes are taken at once");
             shared_out(facts, Timing::NoSchedule, &text, facts.pending_since, now)
         }
         Reading::Taken {
-            value: ScheduleFact::Unconfirmed { why, counts_at },
+            value: ScheduleFact::Unconfirmed { why, counts_at, .. },
             ..
         } => {
             let text = format!("{why}; it counts as no schedule if a later tick finds the same");

@@ -131,7 +131,7 @@ fn schedule(facts: &Facts, now: DateTime<Utc>) -> ScheduleReport {
             source: format!("{source}: nop"),
             ..ScheduleReport::default()
         },
-        Some(ScheduleFact::None { why } | ScheduleFact::Unconfirmed { why, .. }) => {
+        Some(ScheduleFact::None { why, .. } | ScheduleFact::Unconfirmed { why, .. }) => {
             ScheduleReport {
                 source: format!("none: {why}"),
                 ..ScheduleReport::default()

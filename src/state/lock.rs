@@ -1,8 +1,9 @@
 use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Held for as long as it lives; the kernel releases it however the process ends.
@@ -20,8 +21,12 @@ pub enum Acquired {
     Busy(String),
 }
 
+/// Mode of the lock file.
+const MODE: u32 = 0o600;
+
 /// Takes the lock at once or says who holds it. The file itself is never removed: a removed lock
-/// file lets two holders each lock their own.
+/// file lets two holders each lock their own. Only its owner may open it: whoever can read a file
+/// can lock it, and so keep every run from starting.
 pub fn acquire(path: &Path) -> Result<Acquired> {
     let context = || format!("open the lock {}", path.display());
     let mut file = OpenOptions::new()
@@ -29,7 +34,11 @@ pub fn acquire(path: &Path) -> Result<Acquired> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(MODE)
         .open(path)
+        .with_context(context)?;
+    // One that an earlier version made for everybody to read.
+    file.set_permissions(Permissions::from_mode(MODE))
         .with_context(context)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
@@ -57,6 +66,18 @@ pub fn acquire(path: &Path) -> Result<Acquired> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_else_can_open_it_and_so_lock_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        drop(acquire(&path).unwrap());
+        assert_eq!(mode(), 0o600);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        drop(acquire(&path).unwrap());
+        assert_eq!(mode(), 0o600);
+    }
 
     #[test]
     fn the_second_is_told_who_holds_it_and_gets_it_afterwards() {

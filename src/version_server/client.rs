@@ -116,6 +116,14 @@ impl Client {
         }
     }
 
+    /// Where the schedule is, as the kept one names it.
+    pub fn schedule_address(&self) -> String {
+        match &self.base {
+            Base::Http(base) => shown(&below(base, &["schedule"])),
+            Base::Folder(folder) => file_address(&folder.join("schedule")),
+        }
+    }
+
     /// The version of the cluster itself: `url` is a Teleport proxy, its `/webapi/find`, or a plain version document.
     pub async fn cluster_version(
         &self,
@@ -215,6 +223,10 @@ fn read_ok<T>(
     move |status, body| (status == StatusCode::OK).then(|| read(body))
 }
 
+fn file_address(path: &Path) -> String {
+    Url::from_file_path(path).map_or_else(|()| path.display().to_string(), |url| shown(&url))
+}
+
 /// Reads one resource of a channel that is a folder of this host. `absent` is what a missing file means.
 fn read_file<T>(
     folder: &Path,
@@ -224,8 +236,7 @@ fn read_file<T>(
     absent: Option<T>,
 ) -> Result<Answer<T>, ServerError> {
     let path = folder.join(name);
-    let url =
-        Url::from_file_path(&path).map_or_else(|()| path.display().to_string(), |url| shown(&url));
+    let url = file_address(&path);
     let answer = |value| {
         let kept = Kept {
             value,

@@ -186,3 +186,45 @@ fn help_usage_and_unknown_agents() {
         run.all()
     );
 }
+
+#[test]
+fn agents_of_one_host_do_not_disturb_each_other() {
+    let host = Host::up(&Setup::new("apt"));
+    let slow = Reply::ok("1.0.0").after(std::time::Duration::from_secs(3));
+    host.server.set("/version", slow);
+    host.write("/srv/channel/version", "1.0.0");
+    let configure = |more: &str| {
+        let text = format!(
+            "[agents.demo]\npackage = \"demo-agent\"\nversion_server.url = \"{}\"\n\
+             [agents.other]\npackage = \"demo-absent\"\nversion_server.url = \"file:///srv/channel\"\n{more}\n",
+            host.server.url()
+        );
+        host.write("/etc/agent-updater/config.toml", &text);
+    };
+    configure("");
+    let run = host.updater(&["run", "--json"]);
+    let read = |index: usize| -> chrono::DateTime<chrono::Utc> {
+        let read = &run.json()["agents"][index]["target"]["fetched_at"];
+        read.as_str().unwrap().parse().unwrap()
+    };
+    // The first took its time, so that the second is decided on at a later moment.
+    assert!(
+        read(1) - read(0) >= chrono::TimeDelta::seconds(3),
+        "{}",
+        run.all()
+    );
+    // A run over one of them leaves what is known of the other.
+    assert_eq!(host.updater(&["run", "demo"]).code, 0);
+    let known = host.shell("cat /run/agent-updater/status.json");
+    assert!(
+        known.contains("demo-absent") || known.contains("not_installed"),
+        "{known}"
+    );
+    // A mistake that is mended by now is not told any more.
+    configure("pakage = 1");
+    assert_eq!(host.updater(&["run"]).code, 20);
+    assert_eq!(host.updater(&["status"]).code, 20);
+    configure("");
+    let status = host.updater(&["status"]);
+    assert_eq!(status.code, 0, "{}", status.all());
+}

@@ -15,6 +15,7 @@ mod support;
 mod laboratory;
 
 mod decision;
+mod hostile;
 mod interface;
 mod no_op;
 mod schedule;

@@ -144,3 +144,16 @@ with_each_manager! {
         assert_eq!(host.installed(), host.native("1.1.0"));
     }
 }
+
+#[test]
+fn what_came_of_a_change_is_told_although_it_cannot_be_recorded() {
+    let host = Host::up(&Setup::new("apt"));
+    // Nothing can be appended to a folder.
+    host.shell("mkdir -p /var/lib/agent-updater/history.jsonl /run/agent-updater/status.json");
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(run.code, 1, "the status cannot be written: {}", run.all());
+    assert_eq!(run.agent()["state"], "updated", "{}", run.all());
+    let warnings = run.agent()["warnings"].to_string();
+    assert!(warnings.contains("history.jsonl"), "{warnings}");
+    host.assert_runs("1.1.0");
+}

@@ -121,3 +121,39 @@ fn a_clock_that_is_set_back_does_not_prolong_the_wait() {
         ScheduleFact::None { .. }
     ));
 }
+
+#[test]
+fn a_freeze_outlives_the_windows_of_its_document() {
+    let frozen = |window: &str| {
+        format!(
+            r#"{{"windows": [{window}], "freeze": [{{"start": "2026-11-20T00:00:00Z", "stop": "2026-11-30T00:00:00Z", "reason": "year end"}}]}}"#
+        )
+    };
+    let past = frozen(r#"{"start": "2026-11-21T12:00:00Z", "stop": "2026-11-21T14:00:00Z"}"#);
+    let future = frozen(r#"{"start": "2026-11-23T12:00:00Z", "stop": "2026-11-23T14:00:00Z"}"#);
+    let decided = |fact: ScheduleFact| {
+        let critical = Reading::taken(Critical::Yes, now());
+        let schedule = Reading::taken(fact, now());
+        stop(&Facts {
+            critical,
+            schedule,
+            ..facts()
+        })
+    };
+    let frozen = Some((GateName::Freeze, Reason::Frozen));
+    // Never had another, so that it counts at once.
+    let (fact, ..) = look(&document(&past), &ScheduleMemory::default(), 0);
+    assert!(matches!(fact, ScheduleFact::None { .. }), "{fact:?}");
+    assert_eq!(decided(fact), frozen);
+    let (_, had, _) = look(&document(&future), &ScheduleMemory::default(), 0);
+    // Gone: the freeze is on for as long as that is not confirmed, and past windows do not end it.
+    let (fact, memory, _) = look(&ScheduleAnswer::Absent, &had, 0);
+    assert!(matches!(fact, ScheduleFact::Unconfirmed { .. }), "{fact:?}");
+    assert_eq!(decided(fact), frozen);
+    let (fact, ..) = look(&ScheduleAnswer::Absent, &memory, 20);
+    assert_eq!(decided(fact), None);
+    let (_, memory, _) = look(&document(&past), &had, 0);
+    let (fact, ..) = look(&document(&past), &memory, 20);
+    assert!(matches!(fact, ScheduleFact::None { .. }), "{fact:?}");
+    assert_eq!(decided(fact), frozen);
+}

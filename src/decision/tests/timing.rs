@@ -81,9 +81,11 @@ fn every_combination_of_the_timing_inputs() {
             "open" => open_window(),
             "future" => future_window(),
             "missing" => ScheduleFact::None {
+                freezes: Vec::new(),
                 why: "none served".into(),
             },
             "unconfirmed" => ScheduleFact::Unconfirmed {
+                freezes: Vec::new(),
                 why: "gone".into(),
                 counts_at: at("2026-11-22T13:20:00Z"),
             },
@@ -115,6 +117,7 @@ fn every_combination_of_the_timing_inputs() {
 #[test]
 fn the_ancestors_table() {
     let none = || ScheduleFact::None {
+        freezes: Vec::new(),
         why: "none served".into(),
     };
     let nop = || ScheduleFact::HandsOff {
@@ -248,7 +251,13 @@ fn a_spread_delays_by_the_hosts_share_and_never_out_of_the_window() {
     let gate = decide(&facts, now()).stopping_gate().cloned().unwrap();
     assert_eq!(gate.until, Some(at("2026-11-22T13:39:00Z")));
     // Critical and no schedule wait from when the target was first seen; a sick agent does not.
-    facts.schedule = Reading::taken(ScheduleFact::None { why: "none".into() }, now());
+    facts.schedule = Reading::taken(
+        ScheduleFact::None {
+            why: "none".into(),
+            freezes: Vec::new(),
+        },
+        now(),
+    );
     facts.pending_since = Some(at("2026-11-22T12:00:00Z"));
     assert_eq!(verdict(&facts), spread);
     facts.pending_since = Some(at("2026-11-22T09:00:00Z"));
