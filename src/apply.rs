@@ -5,7 +5,7 @@ use crate::decision::{Health, Reason, authorize};
 use crate::health::probe::{Examination, Probes, examine};
 use crate::health::unit::{self, UnitSample, UnitState};
 use crate::host;
-use adapters::{Change, Failure, Installed, PackageManager, PrivateView, Runner};
+use adapters::{Change, Failure, Installed, NativeVersion, PackageManager, PrivateView, Runner};
 use std::path::{Path, PathBuf};
 
 /// What came of a change.
@@ -65,7 +65,7 @@ pub async fn apply(
         matches!(&installed, Ok(Installed::Present(package)) if package.version == change.to);
     let mut applied = Applied {
         reason: Reason::Updated,
-        message: format!("updated {} → {}", change.from.as_str(), change.to.as_str()),
+        message: format!("updated {} → {}", said(&change.from), said(&change.to)),
         hint: None,
         warnings: Vec::new(),
         installed: installed.as_ref().ok().cloned(),
@@ -195,6 +195,13 @@ async fn revive(applied: &mut Applied, agent: &Agent<'_>, runner: &impl Runner) 
             .warnings
             .push(format!("`{command}` failed: {failure}")),
     }
+}
+
+/// A version in the words of the version server, where it has such a form.
+fn said(version: &NativeVersion) -> String {
+    version
+        .target()
+        .map_or_else(|| version.as_str().to_owned(), |target| target.to_string())
 }
 
 /// The program of a process whose file was replaced since it started.

@@ -11,10 +11,11 @@ Examples:
   agent-updater status            what is installed, wanted and running, and each gate
   agent-updater schedule          the next maintenance windows
 
-Exit codes: 0 done or waiting, 2 usage, 20 configuration, 21 version server, 22 target not offered,
-23 repository not trusted, 24 package manager busy, 25 package manager broken, 26 refused before
-anything was changed, 27 repository unreachable, 30 install failed, 32 new version unhealthy,
-33 target quarantined, 75 another instance is running, 77 needs root.";
+Exit codes: 0 done or waiting, 1 fault of this program, 2 usage, 10 and 11 only with --exit-code,
+20 configuration, 21 version server, 22 target not offered, 23 repository not trusted, 24 package
+manager busy, 25 package manager broken, 26 refused before anything was changed, 27 repository
+unreachable, 30 install failed, 32 new version unhealthy, 33 target quarantined, 75 another instance
+is running, 77 needs root.";
 
 /// Keeps an agent at the version its cluster supports, through the host's own package manager.
 #[derive(Debug, Parser)]

@@ -226,14 +226,13 @@ async fn ask(request: &Request<'_>, entry: RepositoryEntry, runner: &impl Runner
     let view = request
         .manager
         .private_view(&entry, request.package, &folder);
-    let offered = match insecure(&entry) {
-        // Our view would not copy the setting; but an administrator who switches checks off must
-        // hear of it, not be silently corrected.
-        Some(complaint) => Err(Failure::Untrusted(complaint)),
-        None => {
-            write_view(&view)?;
-            offered(request, &view, runner).await
-        }
+    // Our view would not copy such a setting; but an administrator who switches checks off must
+    // hear of it, not be silently corrected.
+    let offered = if let Some(complaint) = insecure(&entry) {
+        Err(Failure::Untrusted(complaint))
+    } else {
+        write_view(&view)?;
+        offered(request, &view, runner).await
     };
     Ok(Asked {
         entry,
@@ -463,6 +462,7 @@ mod tests {
             installed: &installed,
             target: &target,
             source: &Source::Host,
+            downgrade: Downgrade::Allow,
             folder: root,
             layout: &layout,
             is_root,

@@ -132,10 +132,16 @@ async fn a_daemon_left_behind_does_not_hold_the_runner() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_program_is_looked_up_in_the_system_folders_only() {
+async fn a_program_is_looked_up_in_the_system_folders_or_at_its_absolute_path() {
     let command =
         |program: &str| CommandSpec::query(program, [""; 0], "a test", Duration::from_secs(5));
-    for program in ["no-such-program", "/bin/sh", "../bin/sh", ""] {
+    for program in [
+        "no-such-program",
+        "/no/such/program",
+        "../bin/sh",
+        "bin/sh",
+        "",
+    ] {
         let failure = ProcessRunner::new()
             .run(&command(program))
             .await

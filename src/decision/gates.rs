@@ -182,7 +182,12 @@ fn change(facts: &Facts, installed: Option<&TargetVersion>, target: &TargetVersi
 fn direction(facts: &Facts, installed: Option<&TargetVersion>, target: &TargetVersion) -> Gate {
     const NAME: GateName = GateName::Direction;
     let down = installed.is_some_and(|installed| target < installed);
-    let way = if down { "a downgrade" } else { "an upgrade" };
+    let way = match installed {
+        None => "the package manager's own order decides",
+        Some(installed) if installed == target => "no change",
+        Some(_) if down => "a downgrade",
+        Some(_) => "an upgrade",
+    };
     if matches!(facts.cluster, Reading::NotTaken) {
         return Gate::not_looked_at(NAME, "the cluster's version was not asked");
     }

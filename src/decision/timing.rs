@@ -219,10 +219,7 @@ fn in_window(
     source: &str,
     now: DateTime<Utc>,
 ) -> (Gate, Option<Timing>) {
-    let text = format!(
-        "the maintenance window ({source}) is open until {}",
-        utc(opening.stop)
-    );
+    let text = format!("the maintenance window ({source}) is open");
     // A share later than the last moment to start would never come.
     let room = (opening.stop - opening.start - margin).max(TimeDelta::zero());
     let start = opening.start + share(facts, facts.timing.spread.min(room));

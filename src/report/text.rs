@@ -1,6 +1,6 @@
 use super::document::{AgentReport, Document};
 use super::words;
-use crate::decision::Gate;
+use crate::decision::{Gate, Reason};
 use crate::outcome::State;
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -184,9 +184,15 @@ fn gate_line(gate: &Gate, paint: Paint, now: DateTime<Utc>) -> String {
         Some(false) => ("closed", AnsiColor::Red.on_default()),
         None => ("-", Style::new().dimmed()),
     };
+    // An open window's end is the last moment to start, not the moment it closes.
+    let end = if gate.reason == Some(Reason::WindowOpen) {
+        "last start"
+    } else {
+        "until"
+    };
     let until = gate
         .until
-        .map(|until| format!(" [until {}]", words::moment(until, now)))
+        .map(|until| format!(" [{end} {}]", words::moment(until, now)))
         .unwrap_or_default();
     let word = paint.apply(style, &format!("{word:<6}"));
     format!("{:<13} {word} {}{until}", gate.name, gate.value)

@@ -48,25 +48,15 @@ fn hostile_versions() -> Vec<Vec<u8>> {
 }
 
 /// Runs one tick under strace and returns the program's exit code and every executed command line.
+///
+/// The tracer is detached and writes to files, since it stays with the key daemon that dnf leaves
+/// behind, and would hold our pipe for as long.
 fn traced(host: &Host) -> (i32, String) {
     let output = host.exec(&[
-        "strace",
-        // Detached: the key daemon that dnf leaves behind is not waited for.
-        "-D",
-        "-f",
-        "-qq",
-        "-e",
-        "trace=execve",
-        "-e",
-        "signal=none",
-        "-s",
-        "65536",
-        "-v",
-        "-o",
-        "/tmp/trace",
-        "/opt/updater/agent-updater",
-        "run",
-        "--json",
+        "sh",
+        "-c",
+        "exec strace -D -f -qq -e trace=execve -e signal=none -s 65536 -v -o /tmp/trace \
+         /opt/updater/agent-updater run --json > /tmp/output 2>&1",
     ]);
     (output.code, host.shell("cat /tmp/trace"))
 }

@@ -212,9 +212,9 @@ impl Host {
         self.exec_as(user, &command, "")
     }
 
-    /// Runs the program under test with a clock that is ahead by so many minutes.
+    /// Runs the program under test with a clock that is ahead by so many minutes, or behind.
     pub fn updater_ahead(&self, minutes: i64, arguments: &[&str]) -> Output {
-        let ahead = format!("+{minutes}m");
+        let ahead = format!("{minutes:+}m");
         let mut command = vec!["faketime", "-f", &ahead, "/opt/updater/agent-updater"];
         command.extend(arguments);
         self.exec(&command)
