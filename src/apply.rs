@@ -53,7 +53,7 @@ pub async fn apply(
     agent: &Agent<'_>,
     runner: &impl Runner,
 ) -> Applied {
-    let told = match runner.run(&manager.install(view, change)).await {
+    let told = match runner.run(&manager.install(view, change, None)).await {
         Ok(output) => manager.read_install(change, &output),
         Err(failure) => Err(failure),
     };

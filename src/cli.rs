@@ -73,6 +73,18 @@ pub enum Command {
     Status(StatusArguments),
     /// The next maintenance windows, in UTC and in the schedule's zone
     Schedule(ScheduleArguments),
+    /// Called by apt just before dpkg, with its plan on standard input
+    #[command(hide = true)]
+    Guard {
+        /// The package
+        package: String,
+        /// Native version before
+        from: String,
+        /// Native version after
+        to: String,
+        /// Hash of the proven package file
+        sha256: String,
+    },
     /// Checks or shows the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -16,6 +16,8 @@ pub mod config;
 pub mod decision;
 /// Learns the facts for the decision.
 pub mod gather;
+/// The last look before dpkg.
+pub mod guard;
 /// Whether the agent works.
 pub mod health;
 /// What is asked of the host itself.

@@ -292,7 +292,7 @@ fn plan<R: Runner>(
     [
         manager.refresh(&view),
         manager.simulate(&view, change),
-        manager.install(&view, change),
+        manager.install(&view, change, None),
     ]
     .iter()
     .map(ToString::to_string)
@@ -400,7 +400,7 @@ async fn act<R: Runner>(
         return Ok(());
     };
     report.target.package_version = Some(change.to.as_str().to_owned());
-    report.plan = vec![sources.manager.install(view, change).to_string()];
+    report.plan = vec![sources.manager.install(view, change, None).to_string()];
     let started_at = context.later();
     tracing::info!(
         agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),

@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         "install" => {
             let change = change(manager, &package, version).await?;
-            let output = run(&manager.install(&view(manager, &package)?, &change)).await?;
+            let output = run(&manager.install(&view(manager, &package)?, &change, None)).await?;
             println!("{:#?}", manager.read_install(&change, &output));
         }
         other => return Err(format!("no step is called {other}").into()),

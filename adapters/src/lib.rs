@@ -38,7 +38,7 @@ pub use apt::Apt;
 pub use command::{CommandOutput, CommandSpec, Exit, Interruption};
 pub use failure::Failure;
 pub use manager::{
-    Action, Change, Direction, Hold, Installed, InstalledPackage, ManagerKind, Offered,
+    Action, Change, Direction, Guard, Hold, Installed, InstalledPackage, ManagerKind, Offered,
     PackageChange, PackageManager,
 };
 pub use repository::{

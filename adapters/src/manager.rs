@@ -98,6 +98,16 @@ impl Change {
     }
 }
 
+/// A program that looks at the manager's final plan, under the manager's own lock.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Guard {
+    /// Our own program, an absolute path without white space; it is called as
+    /// `PROGRAM guard PACKAGE FROM TO SHA256`.
+    pub program: String,
+    /// Hash of the package file that was proven, in hexadecimal.
+    pub sha256: String,
+}
+
 /// What a transaction does to one package.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Action {
@@ -223,8 +233,14 @@ pub trait PackageManager: fmt::Debug {
         change: &Change,
         output: &CommandOutput,
     ) -> Result<Vec<PackageChange>, Failure>;
-    /// Makes exactly the change; never killed.
-    fn install(&self, view: &PrivateView, change: &Change) -> CommandSpec;
+    /// Fetches the package file into the view's folder and installs nothing.
+    fn download(&self, view: &PrivateView, change: &Change) -> CommandSpec;
+    /// Reads whether it was fetched.
+    fn read_download(&self, change: &Change, output: &CommandOutput) -> Result<(), Failure> {
+        self.read_install(change, output).map(drop)
+    }
+    /// Makes exactly the change; never killed. The guard is for a manager that offers a last look.
+    fn install(&self, view: &PrivateView, change: &Change, guard: Option<&Guard>) -> CommandSpec;
     /// Reads what the tool says of the transaction. `Ok` means only that it does not complain;
     /// the lines are warnings worth keeping (a failed %post, kept configuration files).
     fn read_install(&self, change: &Change, output: &CommandOutput)

@@ -1,8 +1,8 @@
 //! The host's entries and holds, and the views that are made of them.
 
 use adapters::{
-    Apt, Change, ConfigurationFile, NativeVersion, PackageManager, PackageName, RepositoryEntry,
-    Yum, Zypper,
+    Apt, Change, ConfigurationFile, Guard, NativeVersion, PackageManager, PackageName,
+    RepositoryEntry, Yum, Zypper,
 };
 use std::path::{Path, PathBuf};
 
@@ -352,13 +352,25 @@ fn commands_as_an_operator_reads_them() {
         architecture: "amd64".to_owned(),
     };
     assert_eq!(
-        Apt.install(&view, &debian("1.0.0", "1:0.9.0~rc.1-1"))
+        Apt.install(&view, &debian("1.0.0", "1:0.9.0~rc.1-1"), None)
             .to_string(),
         "apt-get -q -c /v/apt.conf -y --no-remove --only-upgrade install demo-agent=1:0.9.0~rc.1-1"
     );
     assert_eq!(
-        Apt.install(&view, &debian("2.0.0", "1.0.0")).to_string(),
+        Apt.install(&view, &debian("2.0.0", "1.0.0"), None)
+            .to_string(),
         "apt-get -q -c /v/apt.conf -y --no-remove --only-upgrade --allow-downgrades install demo-agent=1.0.0"
+    );
+    let guard = Guard {
+        program: "/usr/bin/agent-updater".to_owned(),
+        sha256: "ab12".to_owned(),
+    };
+    assert_eq!(
+        Apt.install(&view, &debian("1.0.0", "1.1.0"), Some(&guard))
+            .to_string(),
+        "apt-get -q -o 'DPkg::Pre-Install-Pkgs::=/usr/bin/agent-updater guard demo-agent 1.0.0 1.1.0 ab12' \
+         -o DPkg::Tools::Options::/usr/bin/agent-updater::Version=3 \
+         -c /v/apt.conf -y --no-remove --only-upgrade install demo-agent=1.1.0"
     );
     let entry = Zypper
         .entries(&[file(
@@ -374,7 +386,7 @@ fn commands_as_an_operator_reads_them() {
         architecture: "x86_64".to_owned(),
     };
     let view = Yum::new("yum").private_view(&entry, &agent(), Path::new("/v"));
-    let command = Yum::new("yum").install(&view, &rpm);
+    let command = Yum::new("yum").install(&view, &rpm, None);
     assert_eq!(
         command.to_string(),
         "yum -c /v/dnf.conf --repo=demo -y upgrade demo-agent-1:1.0.0-1.el9.x86_64"
@@ -382,7 +394,7 @@ fn commands_as_an_operator_reads_them() {
     assert!(command.needs_root && command.interruption == adapters::Interruption::Forbidden);
     let view = Zypper.private_view(&entry, &agent(), Path::new("/v"));
     assert_eq!(
-        Zypper.install(&view, &rpm).to_string(),
+        Zypper.install(&view, &rpm, None).to_string(),
         "zypper --non-interactive --no-refresh --reposd-dir /v/repos.d --cache-dir /v/cache install --name \
          --no-recommends --repo demo demo-agent=1:1.0.0-1.el9"
     );

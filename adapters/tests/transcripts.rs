@@ -28,14 +28,14 @@ fn every_command_is_still_built_as_it_was_recorded() {
             ("refresh-good", adapter.refresh(&view)),
             ("offered", adapter.list_offered(&view, &case.package)),
             ("simulate-upgrade", adapter.simulate(&view, &change)),
-            ("install-upgrade", adapter.install(&view, &change)),
+            ("install-upgrade", adapter.install(&view, &change, None)),
             (
                 "install-downgrade",
-                adapter.install(&view, &case.change("1.1.0", "1.0.0")),
+                adapter.install(&view, &case.change("1.1.0", "1.0.0"), None),
             ),
             (
                 "install-reinstall",
-                adapter.install(&view, &case.change("1.0.0", "1.0.0")),
+                adapter.install(&view, &case.change("1.0.0", "1.0.0"), None),
             ),
         ];
         for (situation, command) in built {

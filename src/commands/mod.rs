@@ -9,12 +9,13 @@ mod status;
 use crate::cli::{Cli, Color, Command, RunArguments};
 use crate::config::{self, Configuration};
 use crate::decision::Reason;
+use crate::guard;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, text};
 use crate::state::Layout;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
 /// Sends events to standard error: warnings, and more with `-v`.
@@ -72,6 +73,30 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         }
         Command::Status(arguments) => status::run(cli, arguments, now).await,
         Command::Schedule(arguments) => schedule::run(cli, arguments, now).await,
+        Command::Guard {
+            package,
+            from,
+            to,
+            sha256,
+        } => {
+            let mut plan = String::new();
+            io::stdin()
+                .read_to_string(&mut plan)
+                .context("read apt's plan")?;
+            let allowed = guard::Allowed {
+                package: package.clone(),
+                from: from.clone(),
+                to: to.clone(),
+                sha256: sha256.clone(),
+            };
+            match guard::check(&plan, &allowed) {
+                Ok(()) => Ok(0),
+                Err(why) => {
+                    writeln!(io::stderr(), "{}{why}", guard::REFUSAL)?;
+                    Ok(1)
+                }
+            }
+        }
         Command::Config(command) => configuration::run(cli, command),
         Command::Channel(command) => channel::run(command, now).await,
     }

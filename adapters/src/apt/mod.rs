@@ -10,7 +10,7 @@ mod view;
 use crate::command::{CommandOutput, CommandSpec};
 use crate::failure::Failure;
 use crate::manager::{
-    Change, Direction, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
+    Change, Direction, Guard, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
 };
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
 use crate::version::PackageName;
@@ -160,10 +160,23 @@ impl PackageManager for Apt {
         outcome::read_simulation(output)
     }
 
-    fn install(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+    fn download(&self, view: &PrivateView, change: &Change) -> CommandSpec {
         CommandSpec::query(
             "apt-get",
-            transaction(view, change, &["-q"]),
+            transaction(view, change, &["-q", "--download-only"]),
+            format!("fetch {} {}", change.package, change.to),
+            Duration::from_secs(30 * 60),
+        )
+        .as_root()
+    }
+
+    fn install(&self, view: &PrivateView, change: &Change, guard: Option<&Guard>) -> CommandSpec {
+        let mut mode = vec!["-q".to_owned()];
+        mode.extend(guard.iter().flat_map(|guard| guarded(guard, change)));
+        let mode: Vec<&str> = mode.iter().map(String::as_str).collect();
+        CommandSpec::query(
+            "apt-get",
+            transaction(view, change, &mode),
             format!("install {} {}", change.package, change.to),
             Duration::from_secs(30 * 60),
         )
@@ -192,6 +205,20 @@ impl PackageManager for Apt {
 
 fn configuration(view: &PrivateView) -> String {
     view.path(view::CONFIGURATION).display().to_string()
+}
+
+/// Options that make apt ask our guard, in the protocol's version 3, just before dpkg.
+fn guarded(guard: &Guard, change: &Change) -> [String; 4] {
+    let Guard { program, sha256 } = guard;
+    let Change {
+        package, from, to, ..
+    } = change;
+    [
+        "-o".to_owned(),
+        format!("DPkg::Pre-Install-Pkgs::={program} guard {package} {from} {to} {sha256}"),
+        "-o".to_owned(),
+        format!("DPkg::Tools::Options::{program}::Version=3"),
+    ]
 }
 
 /// Arguments of a transaction. `--only-upgrade` also allows the way down and never installs what

@@ -11,7 +11,7 @@ mod view;
 use crate::command::{CommandOutput, CommandSpec};
 use crate::failure::Failure;
 use crate::manager::{
-    Change, Direction, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
+    Change, Direction, Guard, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
 };
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
 use crate::rpm;
@@ -175,7 +175,16 @@ impl PackageManager for Yum {
         outcome::read_simulation(output)
     }
 
-    fn install(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+    fn download(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+        let mut arguments = within(view);
+        arguments.extend(aside(&view.folder));
+        arguments.extend(words(&["-C", "-y", "--downloadonly"]));
+        arguments.extend(transaction(change));
+        let purpose = format!("fetch {} {}", change.package, change.to);
+        self.query(arguments, purpose, 30 * 60).as_root()
+    }
+
+    fn install(&self, view: &PrivateView, change: &Change, _guard: Option<&Guard>) -> CommandSpec {
         // Never quiet: `-q` hides what the package's scripts print.
         let mut arguments = within(view);
         arguments.push("-y".to_owned());

@@ -11,7 +11,7 @@ mod xml;
 use crate::command::{CommandOutput, CommandSpec};
 use crate::failure::Failure;
 use crate::manager::{
-    Change, Direction, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
+    Change, Direction, Guard, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
 };
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
 use crate::rpm;
@@ -144,7 +144,19 @@ impl PackageManager for Zypper {
         outcome::read_simulation(output)
     }
 
-    fn install(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+    fn download(&self, view: &PrivateView, change: &Change) -> CommandSpec {
+        let mut arguments = words(&["--non-interactive", "--no-refresh"]);
+        arguments.extend(within(view));
+        arguments.extend(transaction(view, change, &["--download-only"]));
+        query(
+            arguments,
+            format!("fetch {} {}", change.package, change.to),
+            30 * 60,
+        )
+        .as_root()
+    }
+
+    fn install(&self, view: &PrivateView, change: &Change, _guard: Option<&Guard>) -> CommandSpec {
         let mut arguments = words(&["--non-interactive", "--no-refresh"]);
         arguments.extend(within(view));
         arguments.extend(transaction(view, change, &[]));
