@@ -40,8 +40,8 @@ fn decode<const N: usize>(hex: &str) -> Option<[u8; N]> {
 pub struct Expected {
     /// Its name in the index, for messages.
     pub name: String,
-    /// Its size in bytes.
-    pub size: u64,
+    /// Its size in bytes, where that is known.
+    pub size: Option<u64>,
     /// Its checksum.
     pub checksum: Checksum,
 }
@@ -102,7 +102,7 @@ impl<R: BufRead> Hashing<'_, R> {
             }
             self.consume(length);
         }
-        let same = self.size == self.expected.size
+        let same = self.expected.size.is_none_or(|size| size == self.size)
             && match (&self.state, &self.expected.checksum.0) {
                 (State::Sha256(state), Bytes::Sha256(bytes)) => {
                     state.clone().finalize().as_slice() == bytes
@@ -131,7 +131,7 @@ impl<R: BufRead> Read for Hashing<'_, R> {
 impl<R: BufRead> BufRead for Hashing<'_, R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         // An endless file ends here.
-        if self.size > self.expected.size {
+        if self.expected.size.is_some_and(|size| self.size > size) {
             return Err(io::ErrorKind::InvalidData.into());
         }
         self.inner.fill_buf()

@@ -5,12 +5,21 @@
 pub mod apt;
 /// Sizes and checksums.
 pub mod digest;
+/// The newest index ever seen, against replays.
+pub mod freshness;
+/// The keys that the host trusts for a repository.
+pub mod keys;
 /// OpenPGP.
 pub mod openpgp;
 mod refusal;
+/// The chain of an rpm repository.
+pub mod rpm;
+/// The files of a private view.
+pub mod view;
 
 pub(crate) use openpgp::SKEW;
 
+pub use freshness::{Checked, Freshness};
 pub use openpgp::{Cleartext, Key, Keyring, Trust};
 pub use refusal::Refusal;
 

@@ -7,6 +7,9 @@ pub enum Refusal {
     /// There is no signature at all.
     #[error("{0} is not signed")]
     NotSigned(String),
+    /// The host has no key for the repository.
+    #[error("no key for this repository: {0}")]
+    NoKey(String),
     /// Signed, but by no key that the host trusts for this repository.
     #[error("signed by the key {0}, which is not among the keys of this repository")]
     UnknownKey(String),
@@ -93,6 +96,9 @@ impl Refusal {
         match self {
             Self::NotSigned(_) => {
                 "the publisher has to sign it; a mirror may have left the signature out"
+            }
+            Self::NoKey(_) => {
+                "install the publisher's key and name its file in the repository's entry; keys are never downloaded"
             }
             Self::UnknownKey(_) | Self::NotTrusted { .. } => {
                 "if the publisher has announced a new key, install it for this repository and name it in `signing_keys`"

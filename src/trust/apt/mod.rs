@@ -3,5 +3,6 @@
 mod packages;
 mod release;
 
+pub(crate) use packages::is_location;
 pub use packages::{Deb, find_deb};
-pub use release::Release;
+pub use release::{MOST_BYTES, Release};

@@ -137,7 +137,7 @@ impl Stanza {
                 .then_some(())?;
             Some(Expected {
                 name: name.clone(),
-                size: size.parse().ok()?,
+                size: Some(size.parse().ok()?),
                 checksum: Checksum::sha256(checksum.as_ref()?)?,
             })
         })();

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// Largest `Release` that is read; Debian's unstable is a hundredth of it.
-pub(crate) const MOST_BYTES: u64 = 32 << 20;
+pub const MOST_BYTES: u64 = 32 << 20;
 
 /// A `Release` file whose signature is good and that is neither over nor from the future.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -114,7 +114,7 @@ fn listed_file(line: &str) -> Option<Expected> {
     (words.next().is_none() && size.bytes().all(|byte| byte.is_ascii_digit())).then_some(())?;
     Some(Expected {
         name: name.to_owned(),
-        size: size.parse().ok()?,
+        size: Some(size.parse().ok()?),
         checksum: Checksum::sha256(checksum)?,
     })
 }

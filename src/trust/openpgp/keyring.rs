@@ -66,6 +66,30 @@ impl Keyring {
         self.certificates.is_empty()
     }
 
+    /// Keeps the certificates of which the primary key or a subkey has one of these ids or
+    /// fingerprints: hexadecimal, of any case, a `!` at the end as apt knows it.
+    pub fn retain(&mut self, names: &[String]) {
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| name.trim_end_matches('!').to_ascii_uppercase())
+            .collect();
+        let named = |key: &dyn KeyDetails| {
+            let (fingerprint, id) = (format!("{:X}", key.fingerprint()), key.key_id());
+            names
+                .iter()
+                .any(|name| *name == fingerprint || name.eq_ignore_ascii_case(&id.to_string()))
+        };
+        self.certificates.retain(|certificate| {
+            named(&certificate.primary) || certificate.subkeys.iter().any(|(key, _)| named(key))
+        });
+    }
+
+    /// Adds another's certificates.
+    pub fn join(&mut self, other: Self) {
+        self.certificates.extend(other.certificates);
+        self.merge();
+    }
+
     fn read(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         if bytes.len() > MOST_BYTES {
             return Err(malformed(format!("larger than {MOST_BYTES} bytes")));
