@@ -1,6 +1,8 @@
 //! Verdicts over repositories and packages made by the real tools (`tests/fixtures/trust/make`), as
 //! of 2026-06-01, and beside `gpgv`.
 
+#![allow(clippy::unwrap_used)]
+
 use agent_updater::trust::apt::{Release, find_deb};
 use agent_updater::trust::digest::{Checksum, Expected};
 use agent_updater::trust::rpm::{Nevra, Repomd, check_package, find_rpm};
@@ -8,6 +10,7 @@ use agent_updater::trust::{Keyring, Proof, Refusal, Trust};
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Cursor;
 use std::path::PathBuf;
@@ -305,10 +308,10 @@ fn from_the_release_to_the_deb() {
 /// What vouches for bytes that a test makes up.
 fn vouch(bytes: &[u8]) -> Expected {
     use sha2::Digest as _;
-    let hex: String = sha2::Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hex = String::new();
+    for byte in sha2::Sha256::digest(bytes) {
+        let _ = write!(hex, "{byte:02x}");
+    }
     Expected {
         name: "Packages".to_owned(),
         size: Some(bytes.len() as u64),
@@ -535,7 +538,7 @@ fn an_rpm_signed_as_a_whole_only() {
 
 /// Our word beside that of `gpgv`, at the real time: never laxer, and stricter only where said.
 #[test]
-#[allow(clippy::print_stderr)]
+#[allow(clippy::disallowed_methods)] // gpgv has no other clock
 fn beside_gpgv() {
     if Command::new("gpgv").arg("--version").output().is_err() {
         eprintln!("SKIPPED: gpgv is not installed");
@@ -656,7 +659,7 @@ fn nothing_that_is_cut_off_is_good() {
     }
 }
 
-/// What a signature does not cover: in an InRelease the headers and the armor, in a package the lead,
+/// What a signature does not cover: in an `InRelease` the headers and the armor, in a package the lead,
 /// and of the signature header what is not the signature.
 fn is_covered(name: &str, bytes: &[u8], at: usize) -> bool {
     match name {

@@ -9,6 +9,7 @@ use super::rpm::{self, Nevra, Repomd};
 use adapters::{Change, ManagerKind, PrivateView};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -275,7 +276,7 @@ fn list_name(path: &str) -> String {
             c => {
                 let mut bytes = [0; 4];
                 for byte in c.encode_utf8(&mut bytes).bytes() {
-                    name.push_str(&format!("%{byte:02x}"));
+                    let _ = write!(name, "%{byte:02x}");
                 }
             }
         }

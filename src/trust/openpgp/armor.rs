@@ -48,6 +48,6 @@ fn content(block: &[u8], kind: &BlockType, most_bytes: usize) -> Result<Vec<u8>,
 
 /// Where a string begins, at the start of a line.
 fn find(text: &[u8], line: &[u8]) -> Option<usize> {
-    (0..text.len().checked_sub(line.len())? + 1)
+    (0..=text.len().checked_sub(line.len())?)
         .find(|&at| (at == 0 || text[at - 1] == b'\n') && text[at..].starts_with(line))
 }

@@ -73,14 +73,14 @@ impl Keyring {
             .iter()
             .map(|name| name.trim_end_matches('!').to_ascii_uppercase())
             .collect();
-        let named = |key: &dyn KeyDetails| {
+        let is_one = |key: &dyn KeyDetails| {
             let (fingerprint, id) = (format!("{:X}", key.fingerprint()), key.key_id());
             names
                 .iter()
                 .any(|name| *name == fingerprint || name.eq_ignore_ascii_case(&id.to_string()))
         };
         self.certificates.retain(|certificate| {
-            named(&certificate.primary) || certificate.subkeys.iter().any(|(key, _)| named(key))
+            is_one(&certificate.primary) || certificate.subkeys.iter().any(|(key, _)| is_one(key))
         });
     }
 
@@ -175,22 +175,21 @@ impl Keyring {
         let mut merged: Vec<Certificate> = Vec::new();
         for certificate in self.certificates.drain(..) {
             let fingerprint = certificate.primary.fingerprint();
-            match merged
+            let known = merged
                 .iter_mut()
-                .find(|other| other.primary.fingerprint() == fingerprint)
-            {
-                Some(other) => other.take(certificate),
-                None => {
-                    let mut first = Certificate {
-                        primary: certificate.primary.clone(),
-                        direct: Vec::new(),
-                        users: Vec::new(),
-                        subkeys: Vec::new(),
-                    };
-                    first.take(certificate);
-                    merged.push(first);
-                }
+                .find(|other| other.primary.fingerprint() == fingerprint);
+            if let Some(known) = known {
+                known.take(certificate);
+                continue;
             }
+            let mut first = Certificate {
+                primary: certificate.primary.clone(),
+                direct: Vec::new(),
+                users: Vec::new(),
+                subkeys: Vec::new(),
+            };
+            first.take(certificate);
+            merged.push(first);
         }
         self.certificates = merged;
     }

@@ -717,3 +717,7 @@ fn bound(
         expires => Ok(expires),
     }
 }
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

@@ -67,7 +67,7 @@ mod tag {
     pub(super) const SOURCE_PACKAGE: u32 = 1106;
     /// Checksum of the payload as it is in the file.
     pub(super) const PAYLOAD: u32 = 5092;
-    /// Its algorithm, by OpenPGP's number.
+    /// Its algorithm, by its number in `OpenPGP`.
     pub(super) const PAYLOAD_ALGORITHM: u32 = 5093;
 }
 
@@ -98,38 +98,32 @@ pub fn check_package<F: Read + Seek>(
     let header_at = 96 + signatures.whole.len() + padding;
     let header = Header::read(&mut reader)?;
     header.is_one_region()?;
-    let proof = match (header_signatures(&signatures)?, payload(&header)?) {
-        (Some(signature), Some(checksum)) => {
-            let proof =
-                trust.package(&what, &|| Ok(Box::new(&header.whole[..])), &signature, now)?;
-            let payload = Expected {
-                name: format!("the payload of {what}"),
-                size: None,
-                checksum,
-            };
-            payload.check_buffered(&mut reader)?;
-            proof
-        }
-        (None, None) | (Some(_), None) | (None, Some(_)) => {
-            let Some(signature) = whole_signature(&signatures)? else {
-                return Err(if signatures_are_absent(&signatures) {
-                    Refusal::NotSigned(what)
-                } else {
-                    Refusal::WeakSignature(format!(
-                        "the signature of {what} does not cover its payload"
-                    ))
-                });
-            };
-            drop(reader);
-            let shared = RefCell::new(&mut *file);
-            let source = || -> io::Result<Box<dyn Read + '_>> {
-                shared
-                    .borrow_mut()
-                    .seek(SeekFrom::Start(header_at as u64))?;
-                Ok(Box::new(Shared(&shared)))
-            };
-            trust.package(&what, &source, signature, now)?
-        }
+    let header_signature = header_signatures(&signatures)?;
+    let proof = if let (Some(signature), Some(checksum)) = (&header_signature, payload(&header)?) {
+        let source = || -> io::Result<Box<dyn Read + '_>> { Ok(Box::new(&header.whole[..])) };
+        let proof = trust.package(&what, &source, signature, now)?;
+        let payload = Expected {
+            name: format!("the payload of {what}"),
+            size: None,
+            checksum,
+        };
+        payload.check_buffered(&mut reader)?;
+        proof
+    } else if let Some(signature) = whole_signature(&signatures)? {
+        drop(reader);
+        let shared = RefCell::new(&mut *file);
+        let source = || -> io::Result<Box<dyn Read + '_>> {
+            shared
+                .borrow_mut()
+                .seek(SeekFrom::Start(header_at as u64))?;
+            Ok(Box::new(Shared(&shared)))
+        };
+        trust.package(&what, &source, signature, now)?
+    } else if header_signature.is_none() {
+        return Err(Refusal::NotSigned(what));
+    } else {
+        let what = format!("the signature of {what} does not cover its payload");
+        return Err(Refusal::WeakSignature(what));
     };
     is_wanted(&header, wanted)?;
     Ok(proof)
@@ -140,11 +134,6 @@ fn rewind(file: &mut impl Seek, to: u64) -> Result<(), Refusal> {
     moved
         .map(|_| ())
         .map_err(|error| malformed(format!("a package: {error}")))
-}
-
-fn signatures_are_absent(header: &Header) -> bool {
-    use signature_tag::{DSA, OPENPGP, RSA};
-    ![OPENPGP, RSA, DSA].iter().any(|tag| header.has(*tag))
 }
 
 /// All signatures over the header, as one sequence of packets or one text of armored blocks.

@@ -53,22 +53,22 @@ impl Repomd {
 
     fn read(bytes: &[u8], proof: Option<Proof>, now: DateTime<Utc>) -> Result<Self, Refusal> {
         let mut walk = Walk::new(bytes, MOST_BYTES);
-        let mut data = Data::default();
+        let mut listed = Data::default();
         let (mut primary, mut revision, mut newest) = (None, String::new(), None);
         loop {
             match walk.step()? {
                 Step::End => break,
                 Step::Open(path, element) => match names(path).as_slice() {
                     ["repomd", "data"] => {
-                        data = Data {
+                        listed = Data {
                             kind: attribute(&element, "type").unwrap_or_default(),
                             ..Data::default()
                         };
                     }
-                    ["repomd", "data", "checksum"] => data.weak = attribute(&element, "type"),
+                    ["repomd", "data", "checksum"] => listed.weak = attribute(&element, "type"),
                     ["repomd", "data", "location"] => {
                         let href = attribute(&element, "href").filter(|path| is_location(path));
-                        once(&mut data.location, href, "location")?;
+                        once(&mut listed.location, href, "location")?;
                     }
                     [root] if *root != "repomd" => {
                         return Err(malformed("repomd.xml is something else"));
@@ -78,22 +78,22 @@ impl Repomd {
                 Step::Close(path, text) => match names(path).as_slice() {
                     ["repomd", "revision"] => text.trim().clone_into(&mut revision),
                     ["repomd", "data", "checksum"] => {
-                        let found = checksum(data.weak.as_deref(), text);
-                        if data.kind == "primary" {
-                            once(&mut data.checksum, Some(found?), "checksum")?;
+                        let found = checksum(listed.weak.as_deref(), text);
+                        if listed.kind == "primary" {
+                            once(&mut listed.checksum, Some(found?), "checksum")?;
                         }
                     }
                     ["repomd", "data", "size"] => {
-                        once(&mut data.size, text.trim().parse().ok(), "size")?;
+                        once(&mut listed.size, text.trim().parse().ok(), "size")?;
                     }
                     ["repomd", "data", "timestamp"] => {
-                        once(&mut data.timestamp, whole_seconds(text), "timestamp")?;
+                        once(&mut listed.timestamp, whole_seconds(text), "timestamp")?;
                     }
                     ["repomd", "data"] => {
-                        let data = std::mem::take(&mut data);
-                        newest = newest.max(data.timestamp);
-                        if data.kind == "primary" {
-                            once(&mut primary, data.expected(), "primary")?;
+                        let listed = std::mem::take(&mut listed);
+                        newest = newest.max(listed.timestamp);
+                        if listed.kind == "primary" {
+                            once(&mut primary, listed.expected(), "primary")?;
                         }
                     }
                     _ => {}
