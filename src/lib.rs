@@ -34,5 +34,7 @@ pub mod schedule;
 pub mod state;
 /// One tick over one agent.
 pub mod tick;
+/// Proof before installing: signatures, checksums and dates.
+pub mod trust;
 /// The version server: asked for the target, its urgency and its schedule; and an embedded one.
 pub mod version_server;

@@ -25,6 +25,8 @@ mod repo_file;
 pub mod repository;
 /// The rpm database and rpm's words, which yum and zypper share.
 mod rpm;
+/// The keys in the rpm database.
+pub mod rpm_keys;
 /// Runs commands: the only place that does.
 pub mod runner;
 /// Names and versions, strictly validated, and the native orders of versions.
