@@ -5,7 +5,7 @@ use crate::decision::{Health, Reason, authorize};
 use crate::health::probe::{Examination, Probes, examine};
 use crate::health::unit::{self, UnitSample, UnitState};
 use crate::host;
-use adapters::{Change, Failure, Installed, NativeVersion, PackageManager, PrivateView, Runner};
+use adapters::{Change, CommandSpec, Failure, Installed, NativeVersion, PackageManager, Runner};
 use std::path::{Path, PathBuf};
 
 /// What came of a change.
@@ -48,12 +48,12 @@ impl Agent<'_> {
 /// Makes the change, then believes only what is seen: the database, the process, the probes.
 pub async fn apply(
     manager: &dyn PackageManager,
-    view: &PrivateView,
+    install: &CommandSpec,
     change: &Change,
     agent: &Agent<'_>,
     runner: &impl Runner,
 ) -> Applied {
-    let told = match runner.run(&manager.install(view, change, None)).await {
+    let told = match runner.run(install).await {
         Ok(output) => manager.read_install(change, &output),
         Err(failure) => Err(failure),
     };

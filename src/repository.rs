@@ -6,7 +6,9 @@ use crate::config::Downgrade;
 use crate::decision::{Reading, Reason, RepositoryFacts, authorize};
 use crate::host;
 use crate::outcome;
+use crate::proof::{Proven, Trusting, prove_index};
 use crate::state::{Layout, files};
+use crate::trust::view::Listed;
 use adapters::{
     Change, ConfigurationFile, Failure, InstalledPackage, Offered, PackageManager, PackageName,
     PrivateView, RepositoryEntry, Runner, TargetVersion, select,
@@ -32,6 +34,8 @@ pub struct Request<'a> {
     pub source: &'a Source,
     /// Which way down the policy allows.
     pub downgrade: Downgrade,
+    /// Whom to trust.
+    pub trusting: Trusting<'a>,
     /// Where private views are kept.
     pub folder: &'a Path,
     /// The host's folders.
@@ -56,19 +60,36 @@ pub enum Source {
 pub struct Prepared {
     /// For [`authorize`].
     pub facts: RepositoryFacts,
-    /// The entry that offers the target.
-    pub entry: Option<RepositoryEntry>,
-    /// The private view of it.
-    pub view: Option<PrivateView>,
+    /// Where the target comes from.
+    pub offer: Option<Offer>,
     /// What deserves attention and stopped nothing.
     pub warnings: Vec<String>,
+}
+
+/// The one repository from which the target is taken.
+#[derive(Debug)]
+pub struct Offer {
+    /// The host's entry.
+    pub entry: RepositoryEntry,
+    /// The private view of it.
+    pub view: PrivateView,
+    /// Its proven index.
+    pub proven: Proven,
+    /// The target, as that index lists it.
+    pub listed: Listed,
 }
 
 /// One entry after it was asked.
 struct Asked {
     entry: RepositoryEntry,
     view: PrivateView,
-    offered: Result<Vec<Offered>, Failure>,
+    answer: Result<Answer, Failure>,
+}
+
+/// What a trusted entry offers.
+struct Answer {
+    offered: Vec<Offered>,
+    proven: Proven,
 }
 
 /// Finds the entry, refreshes its index alone, chooses the native version by equality and lets the
@@ -94,8 +115,7 @@ pub async fn prepare(
             },
             free_bytes: host::free_bytes(request.layout),
         },
-        entry: None,
-        view: None,
+        offer: None,
         warnings: Vec::new(),
     };
     let candidates = match candidates(request, runner).await {
@@ -119,10 +139,10 @@ pub async fn prepare(
     }
     let mut asked = Vec::new();
     for entry in candidates {
-        asked.push(ask(request, entry, runner).await?);
+        asked.push(ask(request, entry, runner, now).await?);
     }
     choose(request, asked, &mut prepared, now);
-    if let (Some(change), Some(view)) = (&prepared.facts.change, &prepared.view) {
+    if let (Some(change), Some(Offer { view, .. })) = (&prepared.facts.change, &prepared.offer) {
         let simulation = request.manager.simulate(view, change);
         let simulated = match run(&simulation, request.is_root, runner).await {
             Ok(output) => request.manager.read_simulation(change, &output),
@@ -221,40 +241,49 @@ fn read_configuration(
 }
 
 /// Writes the private view of one entry, refreshes it and lists what it offers.
-async fn ask(request: &Request<'_>, entry: RepositoryEntry, runner: &impl Runner) -> Result<Asked> {
+async fn ask(
+    request: &Request<'_>,
+    entry: RepositoryEntry,
+    runner: &impl Runner,
+    now: DateTime<Utc>,
+) -> Result<Asked> {
     let folder = request.folder.join(folder_name(&entry));
     let view = request
         .manager
         .private_view(&entry, request.package, &folder);
     // Our view would not copy such a setting; but an administrator who switches checks off must
     // hear of it, not be silently corrected.
-    let offered = if let Some(complaint) = insecure(&entry) {
+    let answer = if let Some(complaint) = insecure(&entry) {
         Err(Failure::Untrusted(complaint))
     } else {
         write_view(&view)?;
-        offered(request, &view, runner).await
+        answer(request, &entry, &view, runner, now).await
     };
     Ok(Asked {
         entry,
         view,
-        offered,
+        answer,
     })
 }
 
-async fn offered(
+async fn answer(
     request: &Request<'_>,
+    entry: &RepositoryEntry,
     view: &PrivateView,
     runner: &impl Runner,
-) -> Result<Vec<Offered>, Failure> {
+    now: DateTime<Utc>,
+) -> Result<Answer, Failure> {
     let output = run(&request.manager.refresh(view), request.is_root, runner).await?;
     request.manager.read_refresh(&output)?;
+    let proven = prove_index(request, entry, view, runner, now).await?;
     let output = run(
         &request.manager.list_offered(view, request.package),
         request.is_root,
         runner,
     )
     .await?;
-    request.manager.read_offered(request.package, &output)
+    let offered = request.manager.read_offered(request.package, &output)?;
+    Ok(Answer { offered, proven })
 }
 
 /// The line of an entry that must change, if it switches a check off.
@@ -341,62 +370,95 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
     for Asked {
         entry,
         view,
-        offered,
+        answer,
     } in asked
     {
         let name = entry_name(&entry);
-        match offered {
+        match answer {
             Err(failure) => failures.push((name, failure)),
-            Ok(offered) => {
+            Ok(Answer { offered, proven }) => {
+                prepared.warnings.extend(
+                    proven
+                        .warnings
+                        .iter()
+                        .map(|warning| format!("{name}: {warning}")),
+                );
                 names.push(name);
-                if let Some(chosen) =
-                    select(&offered, request.target, &request.installed.architecture)
-                {
-                    matching.push((entry, view, chosen));
+                let chosen = select(&offered, request.target, &request.installed.architecture);
+                if let Some(chosen) = chosen {
+                    matching.push((entry, view, proven, chosen));
                 }
                 prepared.facts.offered.extend(offered);
             }
         }
     }
-    match matching.len() {
-        0 => {
-            // What one repository lacks says nothing of another that could not be read.
-            prepared.facts.failure = most_urgent(&failures);
-            if prepared.facts.failure.is_none() {
-                prepared.facts.repository = Reading::taken(names.join(", "), now);
-            }
+    if matching.is_empty() {
+        // What one repository lacks says nothing of another that could not be read.
+        prepared.facts.failure = most_urgent(&failures);
+        if prepared.facts.failure.is_none() {
+            prepared.facts.repository = Reading::taken(names.join(", "), now);
         }
-        1 => {
-            prepared.warnings.extend(
-                failures
-                    .iter()
-                    .map(|(name, failure)| format!("{name}: {failure}")),
-            );
-            for (entry, view, chosen) in matching {
-                prepared.facts.repository = Reading::taken(entry_name(&entry), now);
-                prepared.facts.change = Some(Change {
-                    package: request.package.clone(),
-                    from: request.installed.version.clone(),
-                    to: chosen.version,
-                    architecture: chosen.architecture,
-                });
-                prepared.entry = Some(entry);
-                prepared.view = Some(view);
-            }
+        return;
+    }
+    if !same_signer_and_version(&matching) {
+        let names: Vec<_> = matching
+            .iter()
+            .map(|(entry, ..)| entry_name(entry))
+            .collect();
+        let text = format!(
+            "several repositories offer {}: {}",
+            request.target,
+            names.join(" and ")
+        );
+        prepared.facts.failure = Some((Reason::RepositoryAmbiguous, text));
+        return;
+    }
+    prepared.warnings.extend(
+        failures
+            .iter()
+            .map(|(name, failure)| format!("{name}: {failure}")),
+    );
+    let (entry, view, proven, chosen) = matching.swap_remove(0);
+    let change = Change {
+        package: request.package.clone(),
+        from: request.installed.version.clone(),
+        to: chosen.version,
+        architecture: chosen.architecture,
+    };
+    let name = entry_name(&entry);
+    match proven.listed(&change) {
+        Err(failure) => {
+            prepared.facts.failure = Some((
+                authorize::failure_reason(&failure),
+                format!("{name}: {failure}"),
+            ));
         }
-        _ => {
-            let names: Vec<_> = matching
-                .iter()
-                .map(|(entry, ..)| entry_name(entry))
-                .collect();
-            let text = format!(
-                "several repositories offer {}: {}",
-                request.target,
-                names.join(" and ")
+        Ok(listed) => {
+            let signed = proven.proof().map_or_else(
+                || ", whose packages are signed".to_owned(),
+                |proof| format!(", signed by {}", proof.fingerprint),
             );
-            prepared.facts.failure = Some((Reason::RepositoryAmbiguous, text));
+            prepared.facts.repository = Reading::taken(format!("{name}{signed},"), now);
+            prepared.facts.change = Some(change);
+            prepared.offer = Some(Offer {
+                entry,
+                view,
+                proven,
+                listed,
+            });
         }
     }
+}
+
+/// Mirrors of one publisher are as good as each other: the first in the host's order is taken.
+fn same_signer_and_version(matching: &[(RepositoryEntry, PrivateView, Proven, Offered)]) -> bool {
+    let key = |proven: &Proven| proven.proof().map(|proof| proof.fingerprint.clone());
+    let [(_, _, first, chosen), rest @ ..] = matching else {
+        return false;
+    };
+    rest.iter().all(|(_, _, proven, other)| {
+        key(proven).is_some() && key(proven) == key(first) && other == chosen
+    })
 }
 
 /// The failure that counts where no repository offered the target, with the others beside it.

@@ -2,17 +2,22 @@
 
 use crate::apply::{Agent, Applied, apply, runs_installed_file};
 use crate::config::{self, Policy, RepositorySource};
-use crate::decision::{Decision, Reason, Verdict, authorize, decide};
+use crate::decision::authorize::failure_reason;
+use crate::decision::{Decision, Gate, GateName, Reason, Verdict, authorize, decide};
 use crate::gather::{self, Gathered, Sources};
 use crate::health::probe::Probes;
 use crate::host::{self, NoManager};
 use crate::outcome::{self, State};
+use crate::proof::{self, Trusting};
+use crate::report::document::SignatureReport;
 use crate::report::{AgentReport, build};
-use crate::repository::{Prepared, Request, Source, prepare};
+use crate::repository::{Offer, Prepared, Request, Source, prepare};
 use crate::state::agent::{AgentState, Attempt};
 use crate::state::{Layout, history};
+use crate::trust::Proof;
+use crate::trust::view::Listed;
 use crate::version_server::Client;
-use adapters::{Installed, RepositoryEntry, Runner};
+use adapters::{Change, Failure, Guard, Installed, RepositoryEntry, Runner};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fs::Permissions;
@@ -275,24 +280,25 @@ fn plan<R: Runner>(
     sources: &Sources<'_, R>,
     prepared: &Prepared,
 ) -> Vec<String> {
-    let (Some(entry), Some(view), Some(change)) =
-        (&prepared.entry, &prepared.view, &prepared.facts.change)
-    else {
+    let (Some(offer), Some(change)) = (&prepared.offer, &prepared.facts.change) else {
         return Vec::new();
     };
-    let folder = view
+    let folder = offer
+        .view
         .folder
         .file_name()
         .map(|name| views(context.layout).join(name))
         .unwrap_or_default();
     let view = sources
         .manager
-        .private_view(entry, &sources.policy.package, &folder);
+        .private_view(&offer.entry, &sources.policy.package, &folder);
     let manager = sources.manager;
+    let guard = guard(&offer.listed);
     [
         manager.refresh(&view),
         manager.simulate(&view, change),
-        manager.install(&view, change, None),
+        manager.download(&view, change),
+        manager.install(&view, change, guard.as_ref()),
     ]
     .iter()
     .map(ToString::to_string)
@@ -328,6 +334,10 @@ async fn prepared<R: Runner>(
         target,
         source: &source,
         downgrade: sources.policy.downgrade,
+        trusting: Trusting {
+            policy: &sources.policy.repository,
+            freshness: &gathered.state.freshness,
+        },
         folder,
         layout: context.layout,
         is_root: context.is_root,
@@ -391,16 +401,38 @@ async fn act<R: Runner>(
         return Ok(());
     }
     build::authorized(report, authorize(&prepared.facts), name);
-    let (Some(change), Some(view), 0, State::WouldUpdate) = (
+    // A newer index is remembered although nothing is installed from it: what was seen counts.
+    if let Some(offer) = &prepared.offer {
+        gathered.state.freshness.clone_from(&offer.proven.freshness);
+    }
+    let (Some(change), Some(offer), 0, State::WouldUpdate) = (
         &prepared.facts.change,
-        &prepared.view,
+        &prepared.offer,
         report.exit_code,
         report.state,
     ) else {
         return Ok(());
     };
     report.target.package_version = Some(change.to.as_str().to_owned());
-    report.plan = vec![sources.manager.install(view, change, None).to_string()];
+    let proof = match fetch(context, sources, offer, change).await {
+        Ok(proof) => proof,
+        Err(failure) => {
+            let gate = Gate::closed(
+                GateName::Repository,
+                failure_reason(&failure),
+                failure.to_string(),
+            );
+            report
+                .gates
+                .retain(|other| other.name != GateName::Repository);
+            build::authorized(report, vec![gate], name);
+            return Ok(());
+        }
+    };
+    report.signature = Some(SignatureReport::new(&proof, offer.proven.proof().is_some()));
+    let guard = guard(&offer.listed);
+    let install = sources.manager.install(&offer.view, change, guard.as_ref());
+    report.plan = vec![install.to_string()];
     let started_at = context.later();
     tracing::info!(
         agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),
@@ -418,7 +450,7 @@ async fn act<R: Runner>(
         restart: sources.policy.restart,
         health_before: gathered.facts.health.value(),
     };
-    let applied = apply(sources.manager, view, change, &agent, context.runner).await;
+    let applied = apply(sources.manager, &install, change, &agent, context.runner).await;
     let attempt = Attempt {
         from: change.from.as_str().to_owned(),
         to: change.to.as_str().to_owned(),
@@ -429,7 +461,7 @@ async fn act<R: Runner>(
     };
     take_over(report, &applied, timing.reason());
     // The change is made: a full disk must not hide what came of it.
-    if let Err(error) = record(context, name, &attempt) {
+    if let Err(error) = record(context, name, &attempt, report) {
         report.warnings.push(format!("not recorded: {error:#}"));
     }
     if outcome::exit_code(applied.reason) == 0 {
@@ -443,7 +475,12 @@ async fn act<R: Runner>(
     Ok(())
 }
 
-fn record<R>(context: &Context<'_, R>, name: &str, attempt: &Attempt) -> Result<()> {
+fn record<R>(
+    context: &Context<'_, R>,
+    name: &str,
+    attempt: &Attempt,
+    report: &AgentReport,
+) -> Result<()> {
     let event = history::Event {
         schema: crate::report::document::SCHEMA,
         id: format!("{}-{name}", attempt.started_at.format("%Y%m%dT%H%M%S%.3fZ")),
@@ -456,9 +493,48 @@ fn record<R>(context: &Context<'_, R>, name: &str, attempt: &Attempt) -> Result<
         to: &attempt.to,
         seconds: (attempt.ended_at - attempt.started_at).as_seconds_f64(),
         uid: rustix::process::getuid().as_raw(),
+        signing_key: report
+            .signature
+            .as_ref()
+            .map(|signature| signature.fingerprint.as_str()),
         updater_version: env!("CARGO_PKG_VERSION"),
     };
     history::append(context.layout, &event)
+}
+
+/// Fetches the package file and proves it: what goes to the installer is what was signed.
+async fn fetch<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    offer: &Offer,
+    change: &Change,
+) -> Result<Proof, Failure> {
+    let manager = sources.manager;
+    let output = context
+        .runner
+        .run(&manager.download(&offer.view, change))
+        .await?;
+    manager.read_download(change, &output)?;
+    let now = context.later();
+    let (path, proof) =
+        offer
+            .proven
+            .prove_file(&offer.view, manager.kind(), &offer.listed, change, now)?;
+    tracing::info!(file = %path.display(), key = %proof.fingerprint, "proven");
+    Ok(proof)
+}
+
+/// Our own program as the last look, where the index names a hash that it can compare.
+fn guard(listed: &Listed) -> Option<Guard> {
+    let sha256 = proof::sha256(&listed.file)?;
+    let program = std::env::current_exe().ok()?;
+    let program = program.to_str()?.trim_end_matches(" (deleted)").to_owned();
+    // apt hands the line to a shell and splits it at blanks.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    program
+        .chars()
+        .all(plain)
+        .then_some(Guard { program, sha256 })
 }
 
 /// The report after a change.

@@ -74,6 +74,22 @@ impl fmt::Debug for RepositoryEntry {
     }
 }
 
+impl RepositoryEntry {
+    /// Where the repository is, without credentials: its first URL, for apt with the suite.
+    pub fn place(&self) -> String {
+        let url = self
+            .urls
+            .first()
+            .or(self.mirror_list.as_ref().map(|(_, url)| url));
+        let url = url.map(|url| without_credentials(url)).unwrap_or_default();
+        if self.suite.is_empty() {
+            url
+        } else {
+            format!("{url} {}", self.suite)
+        }
+    }
+}
+
 /// Settings with which a repository is reached; printed without what may be a secret.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Connection(pub Vec<(String, String)>);

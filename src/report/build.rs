@@ -37,6 +37,7 @@ pub fn without_facts(
         hint,
         warnings: Vec::new(),
         exit_code: exit_code(reason),
+        signature: None,
         failing_since: None,
         changed: false,
         installed: VersionReport::default(),

@@ -1,4 +1,5 @@
 use super::{Layout, files};
+use crate::trust::Freshness;
 use crate::version_server::{Kept, VersionAnswer};
 use adapters::version::TargetVersion;
 use anyhow::{Context, Result};
@@ -26,6 +27,8 @@ pub struct AgentState {
     pub restarts: Option<u64>,
     /// The last attempt at a change.
     pub last_attempt: Option<Attempt>,
+    /// The newest index ever seen of each repository.
+    pub freshness: Freshness,
     /// Since when every tick meets a fault from outside that may pass. UTC.
     pub failing_since: Option<DateTime<Utc>>,
     /// The latest moment whose clock was confirmed by the version server's `Date`. UTC.

@@ -31,6 +31,8 @@ pub struct Event<'a> {
     pub seconds: f64,
     /// The effective user who ran it.
     pub uid: u32,
+    /// Fingerprint of the key that proved the package, in upper-case hexadecimal.
+    pub signing_key: Option<&'a str>,
     /// Version of this program.
     pub updater_version: &'a str,
 }

@@ -1,5 +1,6 @@
 use super::refusal::Refusal;
 use sha2::{Digest as _, Sha256, Sha512};
+use std::fmt::Write as _;
 use std::io::{self, BufRead, Read};
 
 /// A checksum that something signed gives to a file. SHA-256 and SHA-512 only.
@@ -21,6 +22,19 @@ impl Checksum {
     /// A SHA-512 in hexadecimal.
     pub fn sha512(hex: &str) -> Option<Self> {
         Some(Self(Bytes::Sha512(decode(hex)?)))
+    }
+}
+
+impl Checksum {
+    /// The SHA-256 in hexadecimal, if it is one.
+    pub fn sha256_hex(&self) -> Option<String> {
+        match &self.0 {
+            Bytes::Sha256(bytes) => Some(bytes.iter().fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })),
+            Bytes::Sha512(_) => None,
+        }
     }
 }
 

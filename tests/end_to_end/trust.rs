@@ -79,6 +79,47 @@ with_each_manager! {
         host.assert_runs("1.1.0");
     }
 
+    fn the_key_that_proved_it_is_told_and_recorded_and_a_tampered_file_is_not_installed(setup: Setup) {
+        let host = Host::up(&setup);
+        // Something in the package manager's way puts another file in the place of the fetched one:
+        // of the same size, which apt does not look at again.
+        let tamper = |program: &str, place: &str| {
+            host.write(
+                &format!("/usr/local/sbin/{program}"),
+                &format!(
+                    "#!/bin/sh\n/usr/bin/{program}.real \"$@\"; code=$?\ncase \"$*\" in *download*only*)\n  for f in $(find /var/cache/agent-updater -name '{place}'); do printf X | dd of=\"$f\" bs=1 seek=1000 conv=notrunc 2>/dev/null; done;; esac\nexit $code\n"
+                ),
+            );
+            host.shell(&format!(
+                "mv /usr/bin/{program} /usr/bin/{program}.real && cp /usr/local/sbin/{program} /usr/bin/{program} && chmod 755 /usr/bin/{program}"
+            ));
+        };
+        let (program, place) = match host.manager {
+            "apt" => ("apt-get", "demo-agent*.deb"),
+            "yum" => ("dnf", "demo-agent*.rpm"),
+            _ => ("zypper", "demo-agent*.rpm"),
+        };
+        tamper(program, place);
+        let message = assert_untrusted(&host, "a tampered package");
+        assert!(message.contains("not the file that was signed"), "{message}");
+        assert_eq!(host.shell(&format!("find /var/cache/agent-updater -name '{place}' | wc -l")), "0", "it is gone");
+        host.shell(&format!("mv /usr/bin/{program}.real /usr/bin/{program}"));
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(run.code, 0, "{}", run.all());
+        let fingerprint = run.agent()["signature"]["fingerprint"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(fingerprint.len(), 40, "{}", run.all());
+        assert_eq!(run.agent()["signature"]["covers"], "metadata");
+        assert!(host.shell("cat /var/lib/agent-updater/history.jsonl").contains(&fingerprint));
+        host.assert_runs("1.1.0");
+    }
+
+    fn signing_keys_narrow_whom_to_trust(setup: Setup) {
+        let host = Host::up(&setup);
+        host.configure("repository.signing_keys = [\"0123456789ABCDEF0123456789ABCDEF01234567\"]");
+        let message = assert_untrusted(&host, "a key that is not named");
+        assert!(message.contains("signing_keys"), "{message}");
+    }
+
     fn an_unsigned_repository_and_one_of_another_key_are_refused(setup: Setup) {
         for option in [&["--unsigned"][..], &["--key", "wrong"][..]] {
             let name = unique("bad");

@@ -178,7 +178,7 @@ impl PackageManager for Yum {
     fn download(&self, view: &PrivateView, change: &Change) -> CommandSpec {
         let mut arguments = within(view);
         arguments.extend(aside(&view.folder));
-        arguments.extend(words(&["-C", "-y", "--downloadonly"]));
+        arguments.extend(words(&["-y", "--downloadonly"]));
         arguments.extend(transaction(change));
         let purpose = format!("fetch {} {}", change.package, change.to);
         self.query(arguments, purpose, 30 * 60).as_root()
