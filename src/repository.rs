@@ -6,12 +6,11 @@ use crate::decision::{Reading, Reason, RepositoryFacts, authorize};
 use crate::host;
 use crate::state::{Layout, files};
 use adapters::{
-    Change, ConfigurationFile, Failure, InstalledPackage, Offered, PackageManager, PackageName,
-    PrivateView, RepositoryEntry, Runner, TargetVersion, select,
+    Change, Failure, InstalledPackage, Offered, PackageManager, PackageName, PrivateView,
+    RepositoryEntry, Runner, TargetVersion, select,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::{DateTime, Utc};
-use std::fs;
 use std::path::Path;
 
 /// What [`prepare`] is asked for.
@@ -55,6 +54,8 @@ pub struct Prepared {
     pub entry: Option<RepositoryEntry>,
     /// The private view of it.
     pub view: Option<PrivateView>,
+    /// The entries that offer any version of the package.
+    pub offering: Vec<RepositoryEntry>,
     /// What deserves attention and stopped nothing.
     pub warnings: Vec<String>,
 }
@@ -87,6 +88,7 @@ pub async fn prepare(
         },
         entry: None,
         view: None,
+        offering: Vec::new(),
         warnings,
     };
     if candidates.is_empty() {
@@ -124,11 +126,21 @@ async fn candidates(
     if let Source::Own(entry) = request.source {
         return Ok((vec![entry.as_ref().clone()], Vec::new()));
     }
-    let texts = read_configuration(request.layout, request.manager)?;
+    let texts = host::configuration(request.layout, &request.manager.configuration_files())?;
     let (mut entries, warnings) = request.manager.entries(&texts);
     if let Source::Entry(id) = request.source {
         entries.retain(|entry| entry.id == *id);
         return Ok((entries, warnings));
+    }
+    // Where the administrator keeps the package from one repository, it is to come from another;
+    // one that is kept from all of them is held, which an earlier gate says.
+    let holds = request.manager.holds(request.package, &texts);
+    let kept_from = |entry: &RepositoryEntry| {
+        let doubtful = holds.iter().filter_map(|hold| hold.doubtful.as_ref());
+        doubtful.into_iter().any(|id| *id == entry.id)
+    };
+    if !entries.iter().all(kept_from) {
+        entries.retain(|entry| !kept_from(entry));
     }
     let located = match runner
         .run(&request.manager.locate(request.package, request.folder))
@@ -141,34 +153,6 @@ async fn candidates(
     };
     // A host whose cached index is empty does not know: every entry is asked.
     Ok((if located.is_empty() { entries } else { located }, warnings))
-}
-
-/// Reads the files that hold the host's repository entries.
-fn read_configuration(
-    layout: &Layout,
-    manager: &dyn PackageManager,
-) -> Result<Vec<ConfigurationFile>> {
-    let mut texts = Vec::new();
-    for place in manager.configuration_files() {
-        let path = layout.host(&place);
-        let mut paths = if path.is_dir() {
-            let entries = fs::read_dir(&path)
-                .with_context(|| format!("read the folder {}", path.display()))?;
-            entries
-                .filter_map(|entry| Some(entry.ok()?.path()))
-                .filter(|path| path.is_file())
-                .collect()
-        } else {
-            vec![path]
-        };
-        paths.sort();
-        for path in paths {
-            if let Some(text) = files::read_if_there(&path)? {
-                texts.push(ConfigurationFile { path, text });
-            }
-        }
-    }
-    Ok(texts)
 }
 
 /// Writes the private view of one entry, refreshes it and lists what it offers.
@@ -265,6 +249,9 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
             Err(failure) => failures.push((name, failure)),
             Ok(offered) => {
                 names.push(name);
+                if !offered.is_empty() {
+                    prepared.offering.push(entry.clone());
+                }
                 if let Some(chosen) =
                     select(&offered, request.target, &request.installed.architecture)
                 {
