@@ -22,6 +22,8 @@ pub mod health;
 pub mod host;
 /// States, reasons and exit codes. Pure.
 pub mod outcome;
+/// Our own pin on the package, so that a general upgrade leaves it alone.
+pub mod pin;
 /// What is told: JSON, status file, text.
 pub mod report;
 /// Finds the repository that offers the target.

@@ -5,6 +5,7 @@ mod configuration;
 mod run;
 mod schedule;
 mod status;
+mod unpin;
 
 use crate::cli::{Cli, Color, Command, RunArguments};
 use crate::config::{self, Configuration};
@@ -74,6 +75,7 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Schedule(arguments) => schedule::run(cli, arguments, now).await,
         Command::Config(command) => configuration::run(cli, command),
         Command::Channel(command) => channel::run(command, now).await,
+        Command::Unpin(_) => unpin::run(cli, now),
     }
 }
 

@@ -53,6 +53,7 @@ pub fn without_facts(
         plan: Vec::new(),
         last_attempt: None,
         quarantine: Vec::new(),
+        pin: None,
     }
 }
 
