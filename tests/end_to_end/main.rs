@@ -17,6 +17,7 @@ mod laboratory;
 mod decision;
 mod interface;
 mod no_op;
+mod pin;
 mod schedule;
 mod trouble;
 mod update;
