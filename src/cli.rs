@@ -88,6 +88,9 @@ pub enum Command {
     /// Checks or shows the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Gives back the pins that this program placed
+    #[command(hide = true)]
+    Unpin(UnpinArguments),
     /// The publisher's side: the files of a version server
     #[command(subcommand)]
     Channel(ChannelCommand),
@@ -149,6 +152,14 @@ pub struct ScheduleArguments {
     /// Read this file instead, to check a schedule before it is published
     #[arg(long, value_name = "FILE", conflicts_with = "agents")]
     pub check: Option<PathBuf>,
+}
+
+/// Arguments of `unpin`.
+#[derive(Args, Clone, Debug)]
+pub struct UnpinArguments {
+    /// Those on every package; the next tick places them again unless `pin = false`
+    #[arg(long, required = true)]
+    pub all: bool,
 }
 
 /// The commands on the configuration.

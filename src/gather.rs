@@ -4,7 +4,7 @@
 //! database; nearly every tick ends there. The second step asks what a due change needs: the
 //! critical flag and the schedule on the same connection, beside the host's own health.
 
-use crate::config::{OnCritical, Policy, ScheduleSource};
+use crate::config::{OnCritical, Policy, RepositorySource, ScheduleSource};
 use crate::decision::{
     Critical, Facts, HoldFact, Platform, Reading, ScheduleAnswer, ScheduleFact, Target,
     TimingPolicy, resolve,
@@ -15,7 +15,7 @@ use crate::schedule::{Schedule, ScheduleDocument};
 use crate::state::agent::{AgentState, Pending, ScheduleMemory};
 use crate::state::{Layout, files};
 use crate::version_server::{self, Client, Kept, ServerError, VersionAnswer};
-use adapters::{ConfigurationFile, Failure, Installed, PackageManager, Runner, TargetVersion};
+use adapters::{Failure, Installed, PackageManager, RepositoryEntry, Runner, TargetVersion};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::path::Path;
 
@@ -41,6 +41,8 @@ pub struct Gathered {
     pub unit: Option<Result<String, String>>,
     /// The examination of the agent, where it was needed.
     pub examination: Option<Examination>,
+    /// The entries that offer the package, where the tick has asked them all.
+    pub offering: Option<Vec<RepositoryEntry>>,
 }
 
 /// The agent, its policy, and the ways to ask.
@@ -161,6 +163,7 @@ pub async fn first<R: Runner>(
             .then(|| policy.unit.clone().map(Ok))
             .flatten(),
         examination: None,
+        offering: None,
     };
     match answer {
         Ok(answer) => {
@@ -182,12 +185,7 @@ pub async fn first<R: Runner>(
 
 /// Asks everything that a due change needs.
 pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
-    let Sources {
-        policy,
-        layout,
-        now,
-        ..
-    } = *sources;
+    let Sources { policy, now, .. } = *sources;
     find_unit(sources, gathered).await;
     let probes = Probes {
         unit: gathered.unit.clone(),
@@ -219,13 +217,7 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
     gathered.facts.cluster = cluster;
     gathered.facts.health = Reading::taken(examination.health.clone(), now);
     gathered.examination = Some(examination);
-    gathered.facts.holds = holds(
-        sources.manager,
-        policy,
-        layout,
-        &gathered.facts.installed,
-        now,
-    );
+    gathered.facts.holds = holds(sources, &gathered.facts).await;
 }
 
 /// Keeps the schedule fresh although no change is due, on the connection that is open already.
@@ -528,44 +520,53 @@ fn services(files: &[String]) -> Vec<String> {
     services
 }
 
-/// The administrator's holds on the package.
-fn holds(
-    manager: &dyn PackageManager,
-    policy: &Policy,
-    layout: &Layout,
-    installed: &Reading<Installed>,
-    now: DateTime<Utc>,
-) -> Reading<Vec<HoldFact>> {
-    let mut texts = Vec::new();
-    for place in manager.hold_files() {
-        let path = layout.host(&place);
-        let paths = match std::fs::read_dir(&path) {
-            Ok(entries) => entries
-                .filter_map(|entry| Some(entry.ok()?.path()))
-                .collect(),
-            Err(_) => vec![path],
-        };
-        for path in paths {
-            match files::read_if_there(&path) {
-                Ok(Some(text)) => texts.push(ConfigurationFile { path, text }),
-                Ok(None) => {}
-                Err(error) => {
-                    return Reading::Failed {
-                        error: format!("{error:#}"),
-                        invalid: false,
-                    };
+/// The administrator's holds on the package. The files mostly say it all; where they do not, the
+/// tool is asked.
+pub async fn holds<R: Runner>(sources: &Sources<'_, R>, facts: &Facts) -> Reading<Vec<HoldFact>> {
+    let (manager, package) = (sources.manager, &sources.policy.package);
+    let texts = match host::configuration(sources.layout, &manager.hold_files()) {
+        Ok(texts) => texts,
+        Err(error) => {
+            return Reading::Failed {
+                error: format!("{error:#}"),
+                invalid: false,
+            };
+        }
+    };
+    let mut found = manager.holds(package, &texts);
+    if manager.stops_by_entry() {
+        // Where the configuration names the repository, no other one counts.
+        match &sources.policy.repository.source {
+            RepositorySource::Host => {}
+            RepositorySource::Entry(id) => {
+                found.retain(|hold| hold.doubtful.as_ref().is_none_or(|of| of == id));
+                for hold in &mut found {
+                    hold.doubtful = None;
                 }
             }
+            RepositorySource::Own(_) => found.retain(|hold| hold.doubtful.is_none()),
         }
     }
-    let mut found = manager.holds(&policy.package, &texts);
-    if let Some(Installed::Present(package)) = installed.value()
-        && package.held
+    if found.iter().any(|hold| hold.doubtful.is_some()) {
+        let target = match facts.target.value() {
+            Some(Target::Version(version)) => Some(version),
+            Some(Target::None) | None => None,
+        };
+        // Whoever cannot ask keeps the doubt.
+        if let Ok(scratch) = tempfile::tempdir()
+            && let Some(question) = manager.ask_about_holds(package, scratch.path())
+            && let Ok(output) = sources.runner.run(&question).await
+        {
+            found = manager.confirmed_holds(package, target, found, &output);
+        }
+    }
+    if let Some(Installed::Present(installed)) = facts.installed.value()
+        && installed.held
     {
-        found.push(adapters::Hold {
-            place: "apt-mark hold".to_owned(),
-            release: format!("apt-mark unhold {}", policy.package.as_str()),
-        });
+        found.push(adapters::Hold::certain(
+            "apt-mark hold".to_owned(),
+            format!("apt-mark unhold {package}"),
+        ));
     }
     let facts = found.into_iter().map(|hold| HoldFact {
         by_operator: false,
@@ -575,7 +576,7 @@ fn holds(
         ),
         until: None,
     });
-    Reading::taken(facts.collect(), now)
+    Reading::taken(facts.collect(), sources.now)
 }
 
 /// Why a question to the version server failed.

@@ -1,8 +1,9 @@
 //! What is asked of the host itself: its name, its package managers, its disks.
 
 use crate::decision::Platform;
-use crate::state::Layout;
-use adapters::{Apt, ManagerKind, PackageManager, Yum, Zypper};
+use crate::state::{Layout, files};
+use adapters::{Apt, ConfigurationFile, ManagerKind, PackageManager, Yum, Zypper};
+use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,32 @@ pub fn share(layout: &Layout, target: &str) -> f64 {
         .take(4)
         .fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
     f64::from(number) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// Reads configuration files of the host; of a folder every file in it. What is not there is
+/// left out.
+pub fn configuration(layout: &Layout, places: &[PathBuf]) -> Result<Vec<ConfigurationFile>> {
+    let mut texts = Vec::new();
+    for place in places {
+        let path = layout.host(place);
+        let mut paths = if path.is_dir() {
+            let entries = fs::read_dir(&path)
+                .with_context(|| format!("read the folder {}", path.display()))?;
+            entries
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| path.is_file())
+                .collect()
+        } else {
+            vec![path]
+        };
+        paths.sort();
+        for path in paths {
+            if let Some(text) = files::read_if_there(&path)? {
+                texts.push(ConfigurationFile { path, text });
+            }
+        }
+    }
+    Ok(texts)
 }
 
 /// Why no package manager can be driven.

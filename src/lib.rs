@@ -24,6 +24,8 @@ pub mod health;
 pub mod host;
 /// States, reasons and exit codes. Pure.
 pub mod outcome;
+/// Our own pin on the package, so that a general upgrade leaves it alone.
+pub mod pin;
 /// Proves what a refresh and a download left, with the keys that the host has.
 pub mod proof;
 /// What is told: JSON, status file, text.

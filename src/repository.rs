@@ -10,13 +10,12 @@ use crate::proof::{Proven, Trusting, prove_index};
 use crate::state::{Layout, files};
 use crate::trust::view::Listed;
 use adapters::{
-    Change, ConfigurationFile, Failure, InstalledPackage, Offered, PackageManager, PackageName,
-    PrivateView, RepositoryEntry, Runner, TargetVersion, select,
+    Change, Failure, InstalledPackage, Offered, PackageManager, PackageName, PrivateView,
+    RepositoryEntry, Runner, TargetVersion, select,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
-use std::fs;
 use std::path::Path;
 
 /// What [`prepare`] is asked for.
@@ -62,6 +61,8 @@ pub struct Prepared {
     pub facts: RepositoryFacts,
     /// Where the target comes from.
     pub offer: Option<Offer>,
+    /// The entries that offer any version of the package.
+    pub offering: Vec<RepositoryEntry>,
     /// What deserves attention and stopped nothing.
     pub warnings: Vec<String>,
 }
@@ -116,6 +117,7 @@ pub async fn prepare(
             free_bytes: host::free_bytes(request.layout),
         },
         offer: None,
+        offering: Vec::new(),
         warnings: Vec::new(),
     };
     let candidates = match candidates(request, runner).await {
@@ -164,20 +166,31 @@ async fn candidates(
     if let Source::Own(entry) = request.source {
         return Ok((vec![entry.as_ref().clone()], Vec::new()));
     }
-    let texts = read_configuration(request.layout, request.manager).map_err(|error| {
-        // Entries with a password are for root alone.
-        let means = if request.is_root {
-            Failure::Unexpected
-        } else {
-            Failure::NeedsRoot
-        };
-        means(format!("{error:#}"))
-    })?;
+    let texts = host::configuration(request.layout, &request.manager.configuration_files())
+        .map_err(|error| {
+            // Entries with a password are for root alone.
+            let means = if request.is_root {
+                Failure::Unexpected
+            } else {
+                Failure::NeedsRoot
+            };
+            means(format!("{error:#}"))
+        })?;
     let (mut entries, warnings) = request.manager.entries(&texts);
     if let Source::Entry(id) = request.source {
         // apt's entries of one file share its name; their suites tell them apart.
         entries.retain(|entry| entry.id == *id || format!("{}/{}", entry.id, entry.suite) == *id);
         return Ok((entries, warnings));
+    }
+    // Where the administrator keeps the package from one repository, it is to come from another;
+    // one that is kept from all of them is held, which an earlier gate says.
+    let holds = request.manager.holds(request.package, &texts);
+    let kept_from = |entry: &RepositoryEntry| {
+        let doubtful = holds.iter().filter_map(|hold| hold.doubtful.as_ref());
+        doubtful.into_iter().any(|id| *id == entry.id)
+    };
+    if !entries.iter().all(kept_from) {
+        entries.retain(|entry| !kept_from(entry));
     }
     let question = request.manager.locate(request.package, request.folder);
     let answer = runner.run(&question).await?;
@@ -210,34 +223,6 @@ fn without_repeats(entries: Vec<RepositoryEntry>) -> Vec<RepositoryEntry> {
         new
     };
     entries.into_iter().filter(|entry| first(entry)).collect()
-}
-
-/// Reads the files that hold the host's repository entries.
-fn read_configuration(
-    layout: &Layout,
-    manager: &dyn PackageManager,
-) -> Result<Vec<ConfigurationFile>> {
-    let mut texts = Vec::new();
-    for place in manager.configuration_files() {
-        let path = layout.host(&place);
-        let mut paths = if path.is_dir() {
-            let entries = fs::read_dir(&path)
-                .with_context(|| format!("read the folder {}", path.display()))?;
-            entries
-                .filter_map(|entry| Some(entry.ok()?.path()))
-                .filter(|path| path.is_file())
-                .collect()
-        } else {
-            vec![path]
-        };
-        paths.sort();
-        for path in paths {
-            if let Some(text) = files::read_if_there(&path)? {
-                texts.push(ConfigurationFile { path, text });
-            }
-        }
-    }
-    Ok(texts)
 }
 
 /// Writes the private view of one entry, refreshes it and lists what it offers.
@@ -384,6 +369,9 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
                         .map(|warning| format!("{name}: {warning}")),
                 );
                 names.push(name);
+                if !offered.is_empty() {
+                    prepared.offering.push(entry.clone());
+                }
                 let chosen = select(&offered, request.target, &request.installed.architecture);
                 if let Some(chosen) = chosen {
                     matching.push((entry, view, proven, chosen));
@@ -489,165 +477,4 @@ fn entry_name(entry: &RepositoryEntry) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use adapters::{Apt, CommandOutput, CommandSpec};
-
-    /// A runner that must not be needed.
-    struct Nothing;
-
-    impl Runner for Nothing {
-        async fn run(&self, command: &CommandSpec) -> Result<CommandOutput, Failure> {
-            Err(Failure::Unexpected(format!("{command} was run")))
-        }
-    }
-
-    fn entry(id: &str, suite: &str) -> RepositoryEntry {
-        RepositoryEntry {
-            id: id.to_owned(),
-            suite: suite.to_owned(),
-            ..RepositoryEntry::default()
-        }
-    }
-
-    fn prepared(is_root: bool, root: &Path, asked: Option<Vec<Asked>>) -> Prepared {
-        let package = PackageName::parse("demo-agent").unwrap();
-        let installed = InstalledPackage {
-            version: adapters::NativeVersion::debian("1.0.0").unwrap(),
-            architecture: "amd64".to_owned(),
-            held: false,
-        };
-        let (target, layout) = (TargetVersion::parse("1.1.0").unwrap(), Layout::new(root));
-        let request = Request {
-            manager: &Apt,
-            package: &package,
-            installed: &installed,
-            target: &target,
-            source: &Source::Host,
-            downgrade: Downgrade::Allow,
-            folder: root,
-            layout: &layout,
-            is_root,
-        };
-        let now = DateTime::<Utc>::default();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let mut prepared = runtime
-            .block_on(prepare(&request, &Nothing, now))
-            .expect("no fault of this program");
-        if let Some(asked) = asked {
-            prepared.facts.failure = None;
-            choose(&request, asked, &mut prepared, now);
-        }
-        prepared
-    }
-
-    fn failure(prepared: &Prepared) -> (Reason, &str) {
-        let (reason, text) = prepared.facts.failure.as_ref().expect("a failure");
-        (*reason, text)
-    }
-
-    #[test]
-    fn an_entry_that_cannot_be_read_is_a_finding_and_no_fault_of_this_program() {
-        let root = tempfile::tempdir().unwrap();
-        let sources = root.path().join("etc/apt/sources.list");
-        fs::create_dir_all(sources.parent().unwrap()).unwrap();
-        // Root may read everything, but not this.
-        std::os::unix::fs::symlink("sources.list", &sources).unwrap();
-        for (is_root, expected) in [
-            (false, Reason::NeedsRoot),
-            (true, Reason::PackageManagerBroken),
-        ] {
-            let prepared = prepared(is_root, root.path(), None);
-            let (reason, text) = failure(&prepared);
-            assert_eq!(reason, expected);
-            assert!(text.contains("etc/apt/sources.list"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_question_that_the_package_manager_does_not_answer_is_its_failure() {
-        let root = tempfile::tempdir().unwrap();
-        let prepared = prepared(true, root.path(), None);
-        let (reason, text) = failure(&prepared);
-        assert_eq!(reason, Reason::PackageManagerBroken);
-        assert!(text.contains("apt-cache"), "{text}");
-    }
-
-    #[test]
-    fn what_one_repository_lacks_does_not_hide_that_another_is_not_trusted() {
-        let root = tempfile::tempdir().unwrap();
-        let asked = |id: &str, offered| {
-            let entry = entry(id, "stable");
-            let package = PackageName::parse("demo-agent").unwrap();
-            Asked {
-                view: Apt.private_view(&entry, &package, root.path()),
-                entry,
-                offered,
-            }
-        };
-        let all = vec![
-            asked("mirror", Ok(Vec::new())),
-            asked("away", Err(Failure::Offline("timed out".to_owned()))),
-            asked("vendor", Err(Failure::Untrusted("BADSIG".to_owned()))),
-        ];
-        let prepared = prepared(true, root.path(), Some(all));
-        let (reason, text) = failure(&prepared);
-        assert_eq!(reason, Reason::RepositoryUntrusted);
-        assert!(
-            text.contains("BADSIG") && text.contains("timed out"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_repository_that_is_written_twice_is_one() {
-        let at = |id: &str, suite: &str, url: &str| RepositoryEntry {
-            urls: vec![url.to_owned()],
-            ..entry(id, suite)
-        };
-        let entries = vec![
-            at("vendor", "stable", "https://vendor.example/apt"),
-            at("again", "stable", "https://vendor.example/apt/"),
-            at("vendor", "testing", "https://vendor.example/apt"),
-            at("mirror", "stable", "https://mirror.example/apt"),
-        ];
-        let kept = without_repeats(entries);
-        let names: Vec<_> = kept
-            .iter()
-            .map(|e| (e.id.as_str(), e.suite.as_str()))
-            .collect();
-        let expected = [
-            ("vendor", "stable"),
-            ("vendor", "testing"),
-            ("mirror", "stable"),
-        ];
-        assert_eq!(names, expected);
-    }
-
-    #[test]
-    fn folders_are_readable_and_differ_where_entries_do() {
-        let entries = [
-            entry("vendor", "stable"),
-            entry("vendor-stable", ""),
-            entry("a:b", ""),
-            entry("a_b", ""),
-            entry("a b", ""),
-            entry("..", ""),
-            entry("", ""),
-        ];
-        let names: Vec<_> = entries.iter().map(folder_name).collect();
-        let different: std::collections::BTreeSet<_> = names.iter().collect();
-        assert_eq!(different.len(), entries.len(), "{names:?}");
-        assert!(names[0].starts_with("vendor-stable-"), "{names:?}");
-        assert!(
-            names
-                .iter()
-                .all(|name| !name.starts_with('.') && !name.contains('/'))
-        );
-        let mut elsewhere = entry("vendor", "stable");
-        elsewhere.urls = vec!["https://mirror.example/".to_owned()];
-        assert_ne!(folder_name(&elsewhere), names[0]);
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use crate::gather::{self, Gathered, Sources};
 use crate::health::probe::Probes;
 use crate::host::{self, NoManager};
 use crate::outcome::{self, State};
+use crate::pin::{self, Scene};
 use crate::proof::{self, Trusting};
 use crate::report::document::SignatureReport;
 use crate::report::{AgentReport, build};
@@ -173,11 +174,60 @@ async fn tick<R: Runner>(
             .await?;
         }
     }
+    pin(context, name, &sources, &mut gathered, &mut report).await;
     note_failing(&mut gathered.state, &mut report, now);
     if context.mode == Mode::Act && gathered.state.differs(&stored) {
         gathered.state.store(layout, name)?;
     }
     Ok(report)
+}
+
+/// Sees to our own pin once the tick has found that all is well, or has updated; a tick that went
+/// wrong, or for which another updater is in charge, leaves it as it is.
+async fn pin<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    report: &mut AgentReport,
+) {
+    let (policy, manager) = (sources.policy, sources.manager);
+    let settled = matches!(
+        report.state,
+        State::UpToDate | State::Updated | State::Waiting | State::RestartPending
+    ) && !matches!(report.reason, Reason::HandsOff | Reason::NoTarget);
+    let unwanted = !policy.pin && gathered.state.pin.is_some();
+    if context.mode != Mode::Act || !(settled || unwanted) {
+        report.pin = pin::of_host(policy.pin, context.layout, manager, &policy.package);
+        return;
+    }
+    let scene = Scene {
+        layout: context.layout,
+        host: &context.host,
+        now: context.later(),
+    };
+    let installed = gathered.facts.installed.value();
+    let offering = gathered.offering.as_deref();
+    let kept = pin::keep(
+        &scene,
+        name,
+        sources,
+        &mut gathered.state,
+        installed,
+        offering,
+    );
+    if let Err(error) = kept.await {
+        report
+            .warnings
+            .push(format!("the package may not be pinned: {error:#}"));
+    }
+    let pin = pin::of_state(policy.pin, &gathered.state);
+    report.warnings.extend(
+        pin.refused
+            .iter()
+            .map(|why| format!("the package is not pinned in {why}")),
+    );
+    report.pin = Some(pin);
 }
 
 /// Remembers since when a fault from outside lasts. A tick that only waits did not ask the
@@ -413,6 +463,21 @@ async fn act<R: Runner>(
     ) else {
         return Ok(());
     };
+    // What took a while to prepare may have been stopped meanwhile, and not every manager minds.
+    let holds = gather::holds(sources, &gathered.facts).await;
+    if let Some(hold) = holds.value().and_then(|holds| holds.first()) {
+        let gate = Gate::closed(
+            GateName::Hold,
+            Reason::HeldByAdministrator,
+            &hold.description,
+        );
+        report.gates.retain(|gate| gate.name != GateName::Hold);
+        build::authorized(report, vec![gate], name);
+        return Ok(());
+    }
+    if sources.policy.repository.source == RepositorySource::Host {
+        gathered.offering = Some(prepared.offering.clone());
+    }
     report.target.package_version = Some(change.to.as_str().to_owned());
     let proof = match fetch(context, sources, offer, change).await {
         Ok(proof) => proof,

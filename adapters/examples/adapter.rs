@@ -9,7 +9,7 @@
 use adapters::{
     Apt, Change, CommandOutput, CommandSpec, ConfigurationFile, Exit, Installed, ManagerKind,
     NativeVersion, PackageManager, PackageName, PrivateView, ProcessRunner, RepositoryEntry,
-    Runner, Yum, Zypper,
+    Runner, TargetVersion, Yum, Zypper,
 };
 use std::error::Error;
 use std::fs;
@@ -42,10 +42,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "{:#?}",
             manager.entries(&read(&manager.configuration_files())?)
         ),
-        "holds" => println!(
-            "{:#?}",
-            manager.holds(&package, &read(&manager.hold_files())?)
-        ),
+        "holds" => {
+            let holds = manager.holds(&package, &read(&manager.hold_files())?);
+            println!("{holds:#?}");
+            if let Some(question) = manager.ask_about_holds(&package, &view_folder()) {
+                let output = run(&question).await?;
+                let target = version.map(TargetVersion::parse).transpose()?;
+                let confirmed = manager.confirmed_holds(&package, target.as_ref(), holds, &output);
+                println!("confirmed: {confirmed:#?}");
+            }
+        }
         "locate" => {
             let output = run(&manager.locate(&package, &view_folder())).await?;
             println!(

@@ -17,6 +17,8 @@ pub struct CommandSpec {
     pub program: String,
     /// Arguments, each passed to the program as it is; no shell is involved.
     pub arguments: Vec<String>,
+    /// Variables of its environment beside those that every command has.
+    pub environment: Vec<(&'static str, String)>,
     /// What the command is for, as it is said to a person: "refresh the index of demo".
     pub purpose: String,
     /// How long it may take.
@@ -42,11 +44,19 @@ impl CommandSpec {
         Self {
             program: program.to_owned(),
             arguments: arguments.into_iter().map(Into::into).collect(),
+            environment: Vec::new(),
             purpose: purpose.into(),
             deadline,
             interruption: Interruption::Allowed,
             needs_root: false,
         }
+    }
+
+    /// The same with one more variable in its environment.
+    #[must_use]
+    pub fn with_environment(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
     }
 
     /// The same, for the superuser only.
@@ -72,6 +82,9 @@ impl CommandSpec {
 impl fmt::Display for CommandSpec {
     /// The command line, quoted for a shell so that an operator can copy it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.environment {
+            write!(formatter, "{name}={} ", quote(value))?;
+        }
         formatter.write_str(&quote(&self.program))?;
         for argument in &self.arguments {
             write!(formatter, " {}", quote(argument))?;

@@ -21,6 +21,11 @@ pub(crate) struct Setting {
 }
 
 impl Section<'_> {
+    /// Every setting, also those that a later one of the same name overrides.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Setting> {
+        self.settings.iter()
+    }
+
     /// The last setting of that name, which is the one that counts.
     pub(crate) fn setting(&self, key: &str) -> Option<&Setting> {
         self.settings

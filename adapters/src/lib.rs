@@ -19,6 +19,8 @@ mod ini;
 pub mod manager;
 /// Reads the decisive line out of what a tool printed.
 mod outcome;
+/// Our own pin.
+pub mod pin;
 /// `.repo` files, which yum and zypper share.
 mod repo_file;
 /// Repositories: the host's entries, and our private view of one of them.
@@ -43,6 +45,7 @@ pub use manager::{
     Action, Change, Direction, Guard, Hold, Installed, InstalledPackage, ManagerKind, Offered,
     PackageChange, PackageManager,
 };
+pub use pin::{PinPlace, Unpinned};
 pub use repository::{
     ConfigurationFile, Connection, InsecureSetting, PrivateView, RepositoryEntry, ViewFile,
 };

@@ -1,7 +1,8 @@
 use crate::command::{CommandOutput, CommandSpec};
 use crate::failure::Failure;
+use crate::pin::{PinPlace, Unpinned};
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
-use crate::version::{NativeVersion, PackageName};
+use crate::version::{NativeVersion, PackageName, TargetVersion};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -141,8 +142,22 @@ pub struct PackageChange {
 pub struct Hold {
     /// What and where, such as "`apt-mark hold`" or "/etc/zypp/locks line 3".
     pub place: String,
-    /// The command that releases it.
+    /// The command that releases it, or what to edit.
     pub release: String,
+    /// What it is about, where the files alone do not tell whether that concerns the package: the
+    /// repository (yum), the `Package` of a pin (apt). See [`PackageManager::ask_about_holds`].
+    pub doubtful: Option<String>,
+}
+
+impl Hold {
+    /// A hold that surely concerns the package.
+    pub fn certain(place: String, release: String) -> Self {
+        Self {
+            place,
+            release,
+            doubtful: None,
+        }
+    }
 }
 
 /// A package manager, as commands to run and ways to read what they print. It does no I/O.
@@ -246,9 +261,41 @@ pub trait PackageManager: fmt::Debug {
     fn read_install(&self, change: &Change, output: &CommandOutput)
     -> Result<Vec<String>, Failure>;
 
-    /// Files that hold administrator's holds (versionlock list, zypper locks, dnf excludes,
-    /// apt preferences).
+    /// Files and folders (every file in them is meant) that hold administrator's holds
+    /// (versionlock list, zypper locks, dnf excludes, apt preferences), and our own pins.
     fn hold_files(&self) -> Vec<PathBuf>;
-    /// The stops in them that concern the package.
+    /// The administrator's stops in them that concern the package; never our own pin.
     fn holds(&self, package: &PackageName, files: &[ConfigurationFile]) -> Vec<Hold>;
+    /// Asks the tool what doubtful holds come to; no network. What it keeps on the side goes to
+    /// `folder`. `None` where no hold is ever doubtful. Where stops belong to repositories, this
+    /// asks which ones offer the package, and [`read_located`](Self::read_located) reads it, too.
+    fn ask_about_holds(&self, package: &PackageName, folder: &Path) -> Option<CommandSpec>;
+    /// The holds that remain by the answer. What it does not tell stays a hold.
+    fn confirmed_holds(
+        &self,
+        package: &PackageName,
+        target: Option<&TargetVersion>,
+        holds: Vec<Hold>,
+        output: &CommandOutput,
+    ) -> Vec<Hold>;
+
+    /// Whether stops belong to repositories, so that [`pin_places`](Self::pin_places) needs the
+    /// entries that offer the package, and a doubtful hold names an entry.
+    fn stops_by_entry(&self) -> bool {
+        false
+    }
+    /// Where our pin on the package belongs; `entries` are those of the host that offer it.
+    fn pin_places(&self, package: &PackageName, entries: &[RepositoryEntry]) -> Vec<PinPlace>;
+    /// Whether our pin is in that text of the file (`None`: the file is not there) and counts.
+    fn pinned(&self, package: &PackageName, place: &PinPlace, text: Option<&str>) -> bool;
+    /// The file with our pin in it, all else unchanged; or why it cannot be there.
+    fn pin(
+        &self,
+        package: &PackageName,
+        place: &PinPlace,
+        text: Option<&str>,
+    ) -> Result<String, String>;
+    /// The file without our pin on the package, or on any for `None`; nothing when none of ours is
+    /// in it.
+    fn unpin(&self, package: Option<&PackageName>, path: &Path, text: &str) -> Option<Unpinned>;
 }

@@ -19,6 +19,8 @@ pub(crate) struct Dialect {
     pub(crate) own: &'static [&'static str],
     /// Settings that switch a check off when they say no.
     pub(crate) checks: &'static [&'static str],
+    /// Settings of `[main]` about how packages are fetched and installed, which a view keeps.
+    pub(crate) tool: &'static [&'static str],
 }
 
 /// All enabled entries, and what could not be read.
@@ -149,6 +151,11 @@ fn entry(
             .or_else(|| main?.is("repo_gpgcheck", yes))
             .unwrap_or(dialect.signed_metadata),
         connection: Connection(connection),
+        tool_settings: dialect
+            .tool
+            .iter()
+            .filter_map(|key| Some(((*key).to_owned(), main?.value(key)?.to_owned())))
+            .collect(),
         insecure,
         defined_at: (section.path.to_owned(), section.line),
     })

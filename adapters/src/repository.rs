@@ -45,6 +45,9 @@ pub struct RepositoryEntry {
     /// `sslclientkey`, `proxy`, `username`, `password` …, in the manager's own words. They may be
     /// secret.
     pub connection: Connection,
+    /// Settings of the tool's main configuration about how packages are fetched and installed
+    /// (zypper), passed on as they are.
+    pub tool_settings: Vec<(String, String)>,
     /// Settings of the entry that weaken a check, each with its line, such as `trusted=yes`.
     pub insecure: Vec<InsecureSetting>,
     /// The file and line (from 1) where the entry starts.

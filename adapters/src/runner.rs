@@ -74,6 +74,12 @@ impl ProcessRunner {
             .args(&command.arguments)
             .env_clear()
             .envs(ENVIRONMENT)
+            .envs(
+                command
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
             .envs(self.proxies.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
             .stdin(Stdio::null())

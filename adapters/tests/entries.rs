@@ -310,7 +310,10 @@ fn holds_of_every_manager() {
                        Pin: version *\nPin-Priority: -10\n\nPackage: demo-agent\nPin: version 1*\nPin-Priority: 900\n";
     let holds = Apt.holds(&agent(), &[file("/etc/apt/preferences", preferences)]);
     assert_eq!(holds.len(), 1, "{holds:?}");
-    assert_eq!(holds[0].place, "/etc/apt/preferences line 5");
+    assert_eq!(
+        holds[0].place,
+        "/etc/apt/preferences line 5: Package: demo-*, Pin: version *"
+    );
 
     let locks = "# locked\ndemo-agent-0:1.0.0-1.*\n!demo-agent-0:2.0.0-1.*\ndemo-agent-plugin-0:1.0.0-1.*\ndemo-0:1-1.*\n";
     let main = "[main]\nexcludepkgs=foo, demo-ag*\n  bar\n[repo]\nexclude=demo-agent\n";
@@ -323,9 +326,10 @@ fn holds_of_every_manager() {
     assert_eq!(
         places,
         [
-            "/etc/dnf/dnf.conf line 2: excludepkgs=demo-ag*",
+            "/etc/dnf/dnf.conf line 2: [main] excludepkgs=demo-ag*",
+            "/etc/dnf/dnf.conf line 5: [repo] exclude=demo-agent",
             "/etc/dnf/plugins/versionlock.list line 2: demo-agent-0:1.0.0-1.*",
-            "/etc/dnf/plugins/versionlock.list line 3: demo-agent-0:2.0.0-1.*",
+            "/etc/dnf/plugins/versionlock.list line 3: !demo-agent-0:2.0.0-1.*",
         ]
     );
 
@@ -392,10 +396,11 @@ fn commands_as_an_operator_reads_them() {
         "yum -c /v/dnf.conf --repo=demo -y upgrade demo-agent-1:1.0.0-1.el9.x86_64"
     );
     assert!(command.needs_root && command.interruption == adapters::Interruption::Forbidden);
+    // The host's locks do not count there, ours among them; all else of its libzypp does.
     let view = Zypper.private_view(&entry, &agent(), Path::new("/v"));
     assert_eq!(
         Zypper.install(&view, &rpm, None).to_string(),
-        "zypper --non-interactive --no-refresh --reposd-dir /v/repos.d --cache-dir /v/cache install --name \
-         --no-recommends --repo demo demo-agent=1:1.0.0-1.el9"
+        "ZYPP_CONF=/v/zypp.conf zypper --non-interactive --no-refresh --reposd-dir /v/repos.d --cache-dir /v/cache \
+         install --name --no-recommends --repo demo demo-agent=1:1.0.0-1.el9"
     );
 }

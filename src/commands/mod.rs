@@ -5,6 +5,7 @@ mod configuration;
 mod run;
 mod schedule;
 mod status;
+mod unpin;
 
 use crate::cli::{Cli, Color, Command, RunArguments};
 use crate::config::{self, Configuration};
@@ -99,6 +100,7 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         }
         Command::Config(command) => configuration::run(cli, command),
         Command::Channel(command) => channel::run(command, now).await,
+        Command::Unpin(_) => unpin::run(cli, now),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::config::Policy;
 use crate::decision::Reason;
 use crate::host;
 use crate::outcome::{State, is_quiet, may_pass, most_urgent};
+use crate::pin::{self, Scene};
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build};
 use crate::state::lock::{Acquired, Lock, acquire};
@@ -39,6 +40,11 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
     }
     let configuration = load_configuration(cli);
     if nothing_configured(&configuration).is_err() {
+        if mode == Mode::Act && is_root && cli.config.is_none() {
+            if let Turn::Ours(_lock) = exclusive(&layout, mode, is_root)? {
+                release_orphans(&layout, &[], now);
+            }
+        }
         return not_configured(cli, arguments, now);
     }
     let agents = match selected(&configuration, &arguments.agents) {
@@ -82,6 +88,11 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
             return Ok(exit_code(&document, arguments, policy, now));
         }
     };
+    // An agent that is missing may stand in a file that cannot be read, or in another folder.
+    if mode == Mode::Act && cli.config.is_none() && configuration.problems.is_empty() {
+        let names = configuration.agents.iter().map(|(name, _)| name.as_str());
+        release_orphans(&layout, &names.collect::<Vec<_>>(), now);
+    }
     let runner = ProcessRunner::new();
     let context = Context {
         layout: &layout,
@@ -110,14 +121,28 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
     Ok(exit_code(&document, arguments, policy, now))
 }
 
+/// Gives back the pins of agents that are not configured any more. A fault there keeps no
+/// configured agent from its turn.
+fn release_orphans(layout: &Layout, configured: &[&str], now: DateTime<Utc>) {
+    let host = host::name();
+    let scene = Scene {
+        layout,
+        host: &host,
+        now,
+    };
+    if let Err(error) = pin::release_orphans(&scene, configured) {
+        tracing::warn!("a pin of an agent that is not configured any more stays: {error:#}");
+    }
+}
+
 /// Whether it is our turn.
-enum Turn {
+pub(super) enum Turn {
     Ours(Option<Lock>),
     Not(Reason, String),
 }
 
 /// Takes the lock of a run. A dry run changes nothing and needs none.
-fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Turn> {
+pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Turn> {
     if mode != Mode::Act {
         return Ok(Turn::Ours(None));
     }

@@ -248,7 +248,8 @@ fn hold(facts: &Facts) -> Gate {
                 } else {
                     Reason::HeldByAdministrator
                 };
-                Gate::closed(NAME, reason, &hold.description).until(hold.until)
+                let all: Vec<&str> = value.iter().map(|hold| hold.description.as_str()).collect();
+                Gate::closed(NAME, reason, all.join("; ")).until(hold.until)
             }
         }
         .read_at(Some(*read_at)),

@@ -92,6 +92,7 @@ async fn run_command(command: &[String], timeout: Duration, runner: &impl Runner
     let spec = CommandSpec {
         program: program.clone(),
         arguments: arguments.to_vec(),
+        environment: Vec::new(),
         purpose: "probe the agent".to_owned(),
         deadline: timeout,
         interruption: Interruption::Allowed,

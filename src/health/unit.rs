@@ -10,6 +10,7 @@ pub fn query(unit: &str) -> CommandSpec {
     CommandSpec {
         program: "systemctl".to_owned(),
         arguments: arguments.map(str::to_owned).to_vec(),
+        environment: Vec::new(),
         purpose: format!("ask systemd for {unit}"),
         deadline: Duration::from_secs(15),
         interruption: Interruption::Allowed,
@@ -22,6 +23,7 @@ pub fn revive(verb: &str, unit: &str) -> CommandSpec {
     CommandSpec {
         program: "systemctl".to_owned(),
         arguments: [verb, "--", unit].map(str::to_owned).to_vec(),
+        environment: Vec::new(),
         purpose: format!("{verb} {unit}"),
         // Longer than systemd's own start time-out; at the deadline only the waiting ends.
         deadline: Duration::from_secs(120),

@@ -54,6 +54,7 @@ pub fn without_facts(
         plan: Vec::new(),
         last_attempt: None,
         quarantine: Vec::new(),
+        pin: None,
     }
 }
 

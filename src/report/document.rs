@@ -74,6 +74,23 @@ pub struct AgentReport {
     /// Versions that were found bad.
     #[serde(default)]
     pub quarantine: Vec<Quarantined>,
+    /// Our own pin on the package; `null` when nobody looked.
+    #[serde(default)]
+    pub pin: Option<PinReport>,
+}
+
+/// Our own pin, which keeps general upgrades from moving the package.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PinReport {
+    /// `placed`; `none` (not yet, or no repository of the host offers the package); `off` by the
+    /// configuration.
+    pub state: String,
+    /// Where it is.
+    #[serde(rename = "where")]
+    pub places: Vec<String>,
+    /// Where it could not be placed, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
 }
 
 /// What is installed.

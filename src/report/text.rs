@@ -147,6 +147,14 @@ fn explanation(
     for (label, value) in rows {
         writeln!(out, "  {label:<14} {value}")?;
     }
+    if let Some(pin) = &agent.pin {
+        let places = if pin.places.is_empty() {
+            String::new()
+        } else {
+            format!(" in {}", pin.places.join(" and "))
+        };
+        writeln!(out, "  {:<14} {}{places}", "pin", pin.state)?;
+    }
     for window in &agent.schedule.next {
         let text = format!(
             "{} to {}",

@@ -5,6 +5,7 @@ use adapters::version::TargetVersion;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// What is remembered of one agent. Unknown fields are tolerated, since an older version of this
 /// program must be able to read the file after its own roll-back.
@@ -29,6 +30,8 @@ pub struct AgentState {
     pub last_attempt: Option<Attempt>,
     /// The newest index ever seen of each repository.
     pub freshness: Freshness,
+    /// Our own pin on the package; remembered before it is placed.
+    pub pin: Option<PinRecord>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
     pub failing_since: Option<DateTime<Utc>>,
     /// The latest moment whose clock was confirmed by the version server's `Date`. UTC.
@@ -54,6 +57,29 @@ pub struct Pending {
     pub target: TargetVersion,
     /// When it was first seen to differ. UTC.
     pub since: DateTime<Utc>,
+}
+
+/// Our own pin: what it is on, and where.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PinRecord {
+    /// The package.
+    pub package: String,
+    /// Where it was placed, or is about to be.
+    pub places: Vec<PinnedAt>,
+    /// Why it could not be placed everywhere.
+    #[serde(default)]
+    pub refused: Vec<String>,
+    /// Since when it is in place and in the history; nothing while it is being placed. UTC.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// A place of a pin.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PinnedAt {
+    /// The file.
+    pub path: PathBuf,
+    /// The section in it, where the pin belongs to a repository.
+    pub section: Option<String>,
 }
 
 /// A version that was found bad.
@@ -106,6 +132,21 @@ impl AgentState {
         }
     }
 
+    /// The agents that something is remembered of.
+    pub fn names(layout: &Layout) -> Result<Vec<String>> {
+        let folder = layout.agents();
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.with_context(|| format!("read {}", folder.display()))?,
+        };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|name| Some(name.strip_suffix(".json")?.to_owned()))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// Whether something changed since `earlier` that is worth a write. A server that repeats itself
     /// is not, so that idle ticks write nothing.
     pub fn differs(&self, earlier: &Self) -> bool {
@@ -120,7 +161,7 @@ impl AgentState {
     pub fn store(&self, layout: &Layout, agent: &str) -> Result<()> {
         let path = layout.agent_state(agent);
         files::create_folder(&layout.state(), 0o755)?;
-        files::create_folder(&layout.state().join("agents"), 0o700)?;
+        files::create_folder(&layout.agents(), 0o700)?;
         let text = serde_json::to_string_pretty(&Self {
             schema: SCHEMA,
             ..self.clone()

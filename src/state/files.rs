@@ -1,7 +1,9 @@
 use anyhow::{Context, Result};
-use std::fs::{self, File, Permissions};
+use rustix::fs::XattrFlags;
+use rustix::io::Errno;
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
 /// Makes a folder and those above it; the mode is that of the last one.
@@ -27,6 +29,71 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
         File::open(folder)?.sync_all()
     })();
     written.with_context(|| format!("write {}", path.display()))
+}
+
+/// Replaces a file of the host that is not ours alone, as a whole: its mode, owner and extended
+/// attributes (a security label among them) stay, and a link stays a link. A new one is for
+/// everybody to read.
+pub fn rewrite(path: &Path, content: &[u8]) -> Result<()> {
+    let rewritten = (|| -> std::io::Result<()> {
+        let path = match fs::canonicalize(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
+            resolved => resolved?,
+        };
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        // Always the same name, hidden and without an extension that the tools read: what a cut
+        // leaves behind is taken up by the next attempt.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let new = folder.join(format!(".{name}.agent-updater-new"));
+        remove_if_there(&new)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .open(&new)?;
+        file.write_all(content)?;
+        if path.exists() {
+            let before = File::open(&path)?;
+            let metadata = before.metadata()?;
+            fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
+            file.set_permissions(metadata.permissions())?;
+            copy_attributes(&before, &file)?;
+        }
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        File::open(folder)?.sync_all()
+    })();
+    rewritten.with_context(|| format!("write {}", path.display()))
+}
+
+fn copy_attributes(from: &File, to: &File) -> std::io::Result<()> {
+    let mut names = vec![0_u8; 64 * 1024];
+    let length = match rustix::fs::flistxattr(from, &mut names) {
+        Err(Errno::NOTSUP) => return Ok(()),
+        length => length?,
+    };
+    names.truncate(length);
+    let mut value = vec![0_u8; 64 * 1024];
+    for name in names
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+    {
+        let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
+        rustix::fs::fsetxattr(to, name, &value[..length], XattrFlags::empty())?;
+    }
+    Ok(())
+}
+
+/// Removes a file; one that is not there is as good.
+pub fn remove(path: &Path) -> Result<()> {
+    remove_if_there(path).with_context(|| format!("remove {}", path.display()))
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Reads a file whole; `None` when it is not there.
@@ -56,6 +123,26 @@ mod tests {
             0o644
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_of_the_host_keeps_mode_attributes_and_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let file = File::open(&path).unwrap();
+        let attribute = rustix::fs::fsetxattr(&file, "user.x", b"y", XattrFlags::empty());
+        rewrite(&link, b"new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        let mut value = [0_u8; 8];
+        let kept = rustix::fs::fgetxattr(File::open(&path).unwrap(), "user.x", &mut value[..]);
+        // Not every file system has attributes.
+        assert_eq!(kept.is_ok(), attribute.is_ok());
     }
 
     #[test]

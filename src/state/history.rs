@@ -37,8 +37,35 @@ pub struct Event<'a> {
     pub updater_version: &'a str,
 }
 
+/// A pin of ours that came or went.
+#[derive(Clone, Debug, Serialize)]
+pub struct PinEvent<'a> {
+    /// Always `agent-updater/v1`.
+    pub schema: &'a str,
+    /// Unique on this host.
+    pub id: String,
+    /// When. UTC.
+    pub time: DateTime<Utc>,
+    /// Name of the host.
+    pub host: &'a str,
+    /// The agent.
+    pub agent: &'a str,
+    /// Why: `tick`, `configuration` or `unpin`.
+    pub trigger: &'a str,
+    /// `pin_placed` or `pin_released`.
+    pub reason: &'a str,
+    /// The package; empty for all.
+    pub package: &'a str,
+    /// The places.
+    pub places: &'a [String],
+    /// The effective user who ran it.
+    pub uid: u32,
+    /// Version of this program.
+    pub updater_version: &'a str,
+}
+
 /// Appends one event; the line is durable when this returns.
-pub fn append(layout: &Layout, event: &Event<'_>) -> Result<()> {
+pub fn append(layout: &Layout, event: &impl Serialize) -> Result<()> {
     files::create_folder(&layout.state(), 0o755)?;
     let path = layout.history();
     let mut line = serde_json::to_string(event).context("render an event")?;

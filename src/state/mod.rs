@@ -47,9 +47,14 @@ impl Layout {
         self.host("/run/agent-updater")
     }
 
+    /// The folder of the agents' states.
+    pub fn agents(&self) -> PathBuf {
+        self.state().join("agents")
+    }
+
     /// The state of one agent.
     pub fn agent_state(&self, agent: &str) -> PathBuf {
-        self.state().join("agents").join(format!("{agent}.json"))
+        self.agents().join(format!("{agent}.json"))
     }
 
     /// The last tick's findings, for everybody to read.

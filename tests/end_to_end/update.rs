@@ -27,9 +27,11 @@ with_each_manager! {
         assert_eq!(host.pid(), pid);
 
         let history = host.shell("cat /var/lib/agent-updater/history.jsonl");
-        assert_eq!(history.lines().count(), 1, "{history}");
-        let event: serde_json::Value = serde_json::from_str(&history).expect("a line of JSON");
+        assert_eq!(history.lines().count(), 2, "{history}");
+        let mut events = history.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a line of JSON"));
+        let event = events.next().expect("the update");
         assert_eq!((&event["reason"], &event["trigger"]), (&"updated".into(), &"window_open".into()));
+        assert_eq!(events.next().expect("the pin")["reason"], "pin_placed");
     }
 
     fn outside_the_window_it_waits_and_says_until_when(setup: Setup) {

@@ -3,6 +3,7 @@
 
 mod failures;
 mod outcome;
+mod pin;
 mod preferences;
 mod sources;
 mod view;
@@ -12,8 +13,9 @@ use crate::failure::Failure;
 use crate::manager::{
     Change, Direction, Guard, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
 };
+use crate::pin::{PinPlace, Unpinned};
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
-use crate::version::PackageName;
+use crate::version::{PackageName, TargetVersion};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +25,14 @@ pub struct Apt;
 
 /// Fields of one dpkg record; the status word comes first because it decides how to read the rest.
 const RECORD: &str = "${db:Status-Abbrev}|${Version}|${Architecture}|${db:Status-Eflag}\\n";
+
+/// Without these a question renews apt's binary caches on the host.
+const WITHOUT_CACHES: [&str; 4] = [
+    "-o",
+    "Dir::Cache::pkgcache=",
+    "-o",
+    "Dir::Cache::srcpkgcache=",
+];
 
 impl PackageManager for Apt {
     fn kind(&self) -> ManagerKind {
@@ -69,15 +79,9 @@ impl PackageManager for Apt {
     fn locate(&self, package: &PackageName, _folder: &Path) -> CommandSpec {
         CommandSpec::query(
             "apt-cache",
-            // Without these it renews its binary caches on the host.
-            [
-                "-o",
-                "Dir::Cache::pkgcache=",
-                "-o",
-                "Dir::Cache::srcpkgcache=",
-                "madison",
-                package.as_str(),
-            ],
+            WITHOUT_CACHES
+                .into_iter()
+                .chain(["madison", package.as_str()]),
             format!("ask the host's index who offers {package}"),
             Duration::from_secs(60),
         )
@@ -194,12 +198,54 @@ impl PackageManager for Apt {
     fn hold_files(&self) -> Vec<PathBuf> {
         vec![
             PathBuf::from("/etc/apt/preferences"),
-            PathBuf::from("/etc/apt/preferences.d"),
+            PathBuf::from(pin::FOLDER),
         ]
     }
 
     fn holds(&self, package: &PackageName, files: &[ConfigurationFile]) -> Vec<Hold> {
         preferences::holds(package, files)
+    }
+
+    fn ask_about_holds(&self, package: &PackageName, _folder: &Path) -> Option<CommandSpec> {
+        let mut arguments = WITHOUT_CACHES.to_vec();
+        arguments.extend(["policy", package.as_str()]);
+        Some(CommandSpec::query(
+            "apt-cache",
+            arguments,
+            format!("ask which versions of {package} the host's preferences forbid"),
+            Duration::from_secs(60),
+        ))
+    }
+
+    fn confirmed_holds(
+        &self,
+        package: &PackageName,
+        target: Option<&TargetVersion>,
+        holds: Vec<Hold>,
+        output: &CommandOutput,
+    ) -> Vec<Hold> {
+        preferences::confirmed(package, target, holds, output)
+    }
+
+    fn pin_places(&self, package: &PackageName, _entries: &[RepositoryEntry]) -> Vec<PinPlace> {
+        vec![pin::place(package)]
+    }
+
+    fn pinned(&self, package: &PackageName, _place: &PinPlace, text: Option<&str>) -> bool {
+        pin::pinned(package, text)
+    }
+
+    fn pin(
+        &self,
+        package: &PackageName,
+        _place: &PinPlace,
+        _text: Option<&str>,
+    ) -> Result<String, String> {
+        Ok(pin::text(package))
+    }
+
+    fn unpin(&self, package: Option<&PackageName>, path: &Path, text: &str) -> Option<Unpinned> {
+        pin::unpin(package, path, text)
     }
 }
 

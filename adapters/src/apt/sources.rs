@@ -204,6 +204,7 @@ fn entry(
         remote_keys: Vec::new(),
         signed_metadata: true,
         connection: Connection::default(),
+        tool_settings: Vec::new(),
         insecure: settings.insecure.clone(),
         defined_at: (path.to_owned(), line),
     };

@@ -4,6 +4,7 @@
 mod failures;
 mod holds;
 mod outcome;
+mod pin;
 mod sources;
 mod table;
 mod view;
@@ -13,9 +14,10 @@ use crate::failure::Failure;
 use crate::manager::{
     Change, Direction, Guard, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
 };
+use crate::pin::{PinPlace, Unpinned};
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
 use crate::rpm;
-use crate::version::PackageName;
+use crate::version::{PackageName, TargetVersion};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -202,13 +204,61 @@ impl PackageManager for Yum {
     }
 
     fn hold_files(&self) -> Vec<PathBuf> {
-        [sources::MAIN, holds::VERSIONLOCK]
-            .map(PathBuf::from)
-            .to_vec()
+        let mut files = self.configuration_files();
+        files.push(PathBuf::from(holds::VERSIONLOCK));
+        files
     }
 
     fn holds(&self, package: &PackageName, files: &[ConfigurationFile]) -> Vec<Hold> {
         holds::holds(package, files)
+    }
+
+    fn ask_about_holds(&self, package: &PackageName, folder: &Path) -> Option<CommandSpec> {
+        // Of a repository without a cache nothing is known, which is no reason to know nothing of
+        // the others.
+        let mut question = self.locate(package, folder);
+        let option = "--setopt=*.skip_if_unavailable=1".to_owned();
+        question.arguments.insert(0, option);
+        Some(question)
+    }
+
+    fn confirmed_holds(
+        &self,
+        _package: &PackageName,
+        _target: Option<&TargetVersion>,
+        holds: Vec<Hold>,
+        output: &CommandOutput,
+    ) -> Vec<Hold> {
+        if output.returned_zero() && output.omitted == 0 {
+            holds::confirmed(holds, &output.stdout)
+        } else {
+            holds
+        }
+    }
+
+    fn stops_by_entry(&self) -> bool {
+        true
+    }
+
+    fn pin_places(&self, _package: &PackageName, entries: &[RepositoryEntry]) -> Vec<PinPlace> {
+        pin::places(entries)
+    }
+
+    fn pinned(&self, package: &PackageName, place: &PinPlace, text: Option<&str>) -> bool {
+        pin::pinned(package, place, text)
+    }
+
+    fn pin(
+        &self,
+        package: &PackageName,
+        place: &PinPlace,
+        text: Option<&str>,
+    ) -> Result<String, String> {
+        pin::pin(package, place, text)
+    }
+
+    fn unpin(&self, package: Option<&PackageName>, path: &Path, text: &str) -> Option<Unpinned> {
+        pin::unpin(package, path, text)
     }
 }
 

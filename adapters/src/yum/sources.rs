@@ -25,6 +25,7 @@ const DIALECT: Dialect = Dialect {
     ],
     own: &["module_hotfixes"],
     checks: &["gpgcheck", "sslverify", "proxy_sslverify"],
+    tool: &[],
 };
 
 pub(super) fn entries(files: &[ConfigurationFile]) -> (Vec<RepositoryEntry>, Vec<String>) {

@@ -4,6 +4,7 @@
 mod failures;
 mod locks;
 mod outcome;
+mod pin;
 mod sources;
 mod view;
 mod xml;
@@ -13,9 +14,10 @@ use crate::failure::Failure;
 use crate::manager::{
     Change, Direction, Guard, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
 };
+use crate::pin::{PinPlace, Unpinned};
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
 use crate::rpm;
-use crate::version::PackageName;
+use crate::version::{PackageName, TargetVersion};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -90,7 +92,8 @@ impl PackageManager for Zypper {
         let mut arguments = words(&["--non-interactive"]);
         arguments.extend(within(view));
         arguments.extend(words(&["refresh", &view.repository]));
-        query(
+        query_within(
+            view,
             arguments,
             format!("refresh the index of {}", view.repository),
             120,
@@ -106,7 +109,8 @@ impl PackageManager for Zypper {
         let mut arguments = words(&["--non-interactive", "--no-refresh", "--xmlout"]);
         arguments.extend(within(view));
         arguments.extend(search(&["-r", &view.repository], package));
-        query(
+        query_within(
+            view,
             arguments,
             format!("list what {} offers of {package}", view.repository),
             LISTING,
@@ -125,7 +129,8 @@ impl PackageManager for Zypper {
         let mut arguments = words(&["--non-interactive", "--no-refresh", "--xmlout"]);
         arguments.extend(within(view));
         arguments.extend(transaction(view, change, &["--dry-run"]));
-        query(
+        query_within(
+            view,
             arguments,
             format!(
                 "work out what {} {} would change",
@@ -160,7 +165,8 @@ impl PackageManager for Zypper {
         let mut arguments = words(&["--non-interactive", "--no-refresh"]);
         arguments.extend(within(view));
         arguments.extend(transaction(view, change, &[]));
-        query(
+        query_within(
+            view,
             arguments,
             format!("install {} {}", change.package, change.to),
             30 * 60,
@@ -177,11 +183,46 @@ impl PackageManager for Zypper {
     }
 
     fn hold_files(&self) -> Vec<PathBuf> {
-        vec![PathBuf::from("/etc/zypp/locks")]
+        vec![PathBuf::from(pin::LOCKS)]
     }
 
     fn holds(&self, package: &PackageName, files: &[ConfigurationFile]) -> Vec<Hold> {
         locks::holds(package, files)
+    }
+
+    fn ask_about_holds(&self, _package: &PackageName, _folder: &Path) -> Option<CommandSpec> {
+        None
+    }
+
+    fn confirmed_holds(
+        &self,
+        _package: &PackageName,
+        _target: Option<&TargetVersion>,
+        holds: Vec<Hold>,
+        _output: &CommandOutput,
+    ) -> Vec<Hold> {
+        holds
+    }
+
+    fn pin_places(&self, _package: &PackageName, _entries: &[RepositoryEntry]) -> Vec<PinPlace> {
+        vec![pin::place()]
+    }
+
+    fn pinned(&self, package: &PackageName, _place: &PinPlace, text: Option<&str>) -> bool {
+        pin::pinned(package, text)
+    }
+
+    fn pin(
+        &self,
+        package: &PackageName,
+        _place: &PinPlace,
+        text: Option<&str>,
+    ) -> Result<String, String> {
+        Ok(pin::pin(package, text))
+    }
+
+    fn unpin(&self, package: Option<&PackageName>, _path: &Path, text: &str) -> Option<Unpinned> {
+        pin::unpin(package, text)
     }
 }
 
@@ -191,6 +232,17 @@ fn words(words: &[&str]) -> Vec<String> {
 
 fn query(arguments: Vec<String>, purpose: String, seconds: u64) -> CommandSpec {
     CommandSpec::query("zypper", arguments, purpose, Duration::from_secs(seconds))
+}
+
+/// The same with the view's own libzypp configuration, for which there is no option.
+fn query_within(
+    view: &PrivateView,
+    arguments: Vec<String>,
+    purpose: String,
+    seconds: u64,
+) -> CommandSpec {
+    let configuration = view.path(view::CONFIGURATION).display().to_string();
+    query(arguments, purpose, seconds).with_environment("ZYPP_CONF", configuration)
 }
 
 /// Options that make zypper see nothing but the view.

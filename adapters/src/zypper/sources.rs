@@ -11,6 +11,16 @@ const DIALECT: Dialect = Dialect {
     connection: &[],
     own: &["path", "type"],
     checks: &["gpgcheck", "pkg_gpgcheck"],
+    tool: &[
+        "arch",
+        "credentials.global.dir",
+        "credentials.global.file",
+        "download.connect_timeout",
+        "download.max_silent_tries",
+        "download.transfer_timeout",
+        "history.logfile",
+        "rpm.install.excludedocs",
+    ],
 };
 
 pub(super) fn entries(files: &[ConfigurationFile]) -> (Vec<RepositoryEntry>, Vec<String>) {
