@@ -186,6 +186,10 @@ fn refusal(result: Result<impl Sized, Unproven>) -> Refusal {
 fn the_whole_chain() {
     for kind in MANAGERS {
         let proof = Host::new(kind).prove(Metadata::Signed).unwrap();
+        let index = Host::new(kind).index(Metadata::Signed).unwrap();
+        assert_eq!(index.of_another_suite("stable"), None);
+        let other = (kind == ManagerKind::Apt).then(|| "stable".to_owned());
+        assert_eq!(index.of_another_suite("testing"), other);
         assert_eq!(
             proof.signed_at.to_rfc3339(),
             "2026-03-01T12:00:00+00:00",
