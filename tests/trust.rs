@@ -678,8 +678,6 @@ fn is_covered(name: &str, bytes: &[u8], at: usize) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn a_changed_byte_is_seen_and_nothing_panics(
         case in 0_usize..3,

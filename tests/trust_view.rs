@@ -186,6 +186,10 @@ fn refusal(result: Result<impl Sized, Unproven>) -> Refusal {
 fn the_whole_chain() {
     for kind in MANAGERS {
         let proof = Host::new(kind).prove(Metadata::Signed).unwrap();
+        let index = Host::new(kind).index(Metadata::Signed).unwrap();
+        assert_eq!(index.of_another_suite("stable"), None);
+        let other = (kind == ManagerKind::Apt).then(|| "stable".to_owned());
+        assert_eq!(index.of_another_suite("testing"), other);
         assert_eq!(
             proof.signed_at.to_rfc3339(),
             "2026-03-01T12:00:00+00:00",
@@ -200,8 +204,10 @@ fn each_altered_file_is_refused() {
         let host = Host::new(kind);
         let path = host.file(end);
         let mut bytes = fs::read(&path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
+        // In a text that is signed in place, not in its signature.
+        let word = bytes.windows(7).position(|window| window == b"Suite: ");
+        let at = word.unwrap_or(bytes.len() / 2);
+        bytes[at] ^= 1;
         fs::write(&path, bytes).unwrap();
         refusal(host.prove(Metadata::IfSigned))
     };

@@ -1,5 +1,28 @@
-//! Proof before installing: whose signature stands behind an index and a package. Pure, but for
-//! `view`, which reads the files.
+//! Proof before installing: whose signature stands behind an index and a package.
+//!
+//! The package managers check signatures as the host's settings tell them; this is the updater's own
+//! word, which no setting switches off. Bytes in, verdict out; only [`view`] and [`keys`] read files.
+//! Nothing here runs a program, asks the network or looks at a clock.
+//!
+//! In this order, for the entry that offers the target:
+//!
+//! 1. [`keys::trust`]: the keys that the host has for the entry, narrowed by `signing_keys`. Where
+//!    [`keys::needs_database`] says so, the answers to `adapters::rpm_keys` first.
+//! 2. After the refresh of the private view, [`view::index`]: the signature of the index, its dates.
+//! 3. [`Freshness::check`] with the date and proof of that index, where it has a proof; the record it
+//!    returns is kept, whatever becomes of the update.
+//! 4. [`view::Index::package`]: the target in that index, out of lists whose checksums it signs.
+//! 5. After the download, [`view::downloaded`] and [`view::Index::file`]: the file is the one listed;
+//!    of an rpm, its own signature as well. The [`Proof`] is what is reported.
+//! 6. At the last moment before the installer, the same [`view::Index::file`] again.
+//!
+//! | | apt | dnf, zypper |
+//! |---|---|---|
+//! | index | `InRelease`, or `Release` and `Release.gpg` | `repomd.xml` and `repomd.xml.asc`, where it is signed |
+//! | list | `Packages`, by SHA-256 | `primary.xml`, by SHA-256 or SHA-512 |
+//! | package | by SHA-256 of the list | by the checksum of the list, and by its own signature |
+//!
+//! [`Refusal`] says what was wrong and how to get out of it; all of them are exit code 23.
 
 /// The chain of a Debian repository.
 pub mod apt;

@@ -107,6 +107,22 @@ pub fn index(
 }
 
 impl Index {
+    /// What the index says of itself, when it is that of another suite than the one asked for. Only
+    /// apt's has a name; a mirror may give it another, so this is worth a warning and no refusal.
+    pub fn of_another_suite(&self, asked: &str) -> Option<String> {
+        let Content::Apt { release, .. } = &self.content else {
+            return None;
+        };
+        let mut names: Vec<&str> = [&release.suite, &release.codename]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        names.dedup();
+        let is_flat = asked.ends_with('/');
+        (!is_flat && !names.is_empty() && !names.contains(&asked)).then(|| names.join(", "))
+    }
+
     /// The package after the change as the index lists it.
     pub fn package(&self, change: &Change) -> Result<Listed, Unproven> {
         match &self.content {

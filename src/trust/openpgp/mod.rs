@@ -10,4 +10,4 @@ mod policy;
 pub use cleartext::Cleartext;
 pub use keyring::{Key, Keyring};
 pub(crate) use policy::SKEW;
-pub use policy::{Kind, Trust};
+pub use policy::Trust;

@@ -39,7 +39,7 @@ const LEAST_RSA_BITS: usize = 2048;
 
 /// What is signed, which decides about the forms of signature that are accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+enum Kind {
     /// A text signed in place: line ends are normal ones for the signature, whatever its type.
     Cleartext,
     /// A file beside its signature, of type binary, or text where the file has no carriage return.

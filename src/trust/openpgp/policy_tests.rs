@@ -51,9 +51,9 @@ fn draft(
     more: Vec<SubpacketData>,
 ) -> SignatureConfig {
     let mut config = SignatureConfig::v4(kind, by.algorithm(), HashAlgorithm::Sha256);
-    let date = at(&format!("{day}T00:00:00Z"));
+    let made = at(&format!("{day}T00:00:00Z"));
     let mut data = vec![
-        SubpacketData::SignatureCreationTime(date),
+        SubpacketData::SignatureCreationTime(made),
         SubpacketData::IssuerFingerprint(by.fingerprint()),
     ];
     data.extend(more);
