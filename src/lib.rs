@@ -6,6 +6,8 @@
 
 /// Makes the change and looks at what came of it.
 pub mod apply;
+/// One change, from the decision to what came of it.
+mod change;
 /// The command line.
 pub mod cli;
 /// The commands, from arguments to an exit code.

@@ -37,13 +37,13 @@ pub struct Proven {
 /// Proves the index that a refresh left in the view.
 pub async fn prove_index(
     request: &Request<'_>,
-    entry: &RepositoryEntry,
-    view: &PrivateView,
+    (entry, view): (&RepositoryEntry, &PrivateView),
+    freshness: &Freshness,
     runner: &impl Runner,
     now: DateTime<Utc>,
 ) -> Result<Proven, Failure> {
     let kind = request.manager.kind();
-    let Trusting { policy, freshness } = request.trusting;
+    let policy = request.trusting.policy;
     let database = if keys::needs_database(kind, entry) {
         Some(ask_database(request, runner).await?)
     } else {

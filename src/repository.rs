@@ -8,6 +8,7 @@ use crate::host;
 use crate::outcome;
 use crate::proof::{Proven, Trusting, prove_index};
 use crate::state::{Layout, files};
+use crate::trust::Freshness;
 use crate::trust::view::Listed;
 use adapters::{
     Change, Failure, InstalledPackage, Offered, PackageManager, PackageName, PrivateView,
@@ -61,6 +62,8 @@ pub struct Prepared {
     pub facts: RepositoryFacts,
     /// Where the target comes from.
     pub offer: Option<Offer>,
+    /// The newest index ever seen of each repository, these included.
+    pub freshness: Freshness,
     /// The entries that offer any version of the package.
     pub offering: Vec<RepositoryEntry>,
     /// What deserves attention and stopped nothing.
@@ -117,6 +120,7 @@ pub async fn prepare(
             free_bytes: host::free_bytes(request.layout),
         },
         offer: None,
+        freshness: request.trusting.freshness.clone(),
         offering: Vec::new(),
         warnings: Vec::new(),
     };
@@ -141,7 +145,11 @@ pub async fn prepare(
     }
     let mut asked = Vec::new();
     for entry in candidates {
-        asked.push(ask(request, entry, runner, now).await?);
+        let answer = ask(request, entry, &prepared.freshness, runner, now).await?;
+        if let Ok(Answer { proven, .. }) = &answer.answer {
+            prepared.freshness.clone_from(&proven.freshness);
+        }
+        asked.push(answer);
     }
     choose(request, asked, &mut prepared, now);
     if let (Some(change), Some(Offer { view, .. })) = (&prepared.facts.change, &prepared.offer) {
@@ -229,6 +237,7 @@ fn without_repeats(entries: Vec<RepositoryEntry>) -> Vec<RepositoryEntry> {
 async fn ask(
     request: &Request<'_>,
     entry: RepositoryEntry,
+    freshness: &Freshness,
     runner: &impl Runner,
     now: DateTime<Utc>,
 ) -> Result<Asked> {
@@ -242,7 +251,7 @@ async fn ask(
         Err(Failure::Untrusted(complaint))
     } else {
         write_view(&view)?;
-        answer(request, &entry, &view, runner, now).await
+        answer(request, (&entry, &view), freshness, runner, now).await
     };
     Ok(Asked {
         entry,
@@ -253,14 +262,14 @@ async fn ask(
 
 async fn answer(
     request: &Request<'_>,
-    entry: &RepositoryEntry,
-    view: &PrivateView,
+    (entry, view): (&RepositoryEntry, &PrivateView),
+    freshness: &Freshness,
     runner: &impl Runner,
     now: DateTime<Utc>,
 ) -> Result<Answer, Failure> {
     let output = run(&request.manager.refresh(view), request.is_root, runner).await?;
     request.manager.read_refresh(&output)?;
-    let proven = prove_index(request, entry, view, runner, now).await?;
+    let proven = prove_index(request, (entry, view), freshness, runner, now).await?;
     let output = run(
         &request.manager.list_offered(view, request.package),
         request.is_root,

@@ -1,24 +1,20 @@
 //! One tick over one agent: gather, decide, and do what the decision says.
 
-use crate::apply::{Agent, Applied, apply, runs_installed_file};
+use crate::apply::runs_installed_file;
+use crate::change;
 use crate::config::{self, Policy, RepositorySource};
-use crate::decision::authorize::failure_reason;
-use crate::decision::{Decision, Gate, GateName, Reason, Verdict, authorize, decide};
+use crate::decision::{Decision, Reason, Verdict, authorize, decide};
 use crate::gather::{self, Gathered, Sources};
-use crate::health::probe::Probes;
 use crate::host::{self, NoManager};
 use crate::outcome::{self, State};
 use crate::pin::{self, Scene};
-use crate::proof::{self, Trusting};
-use crate::report::document::SignatureReport;
+use crate::proof::Trusting;
 use crate::report::{AgentReport, build};
-use crate::repository::{Offer, Prepared, Request, Source, prepare};
-use crate::state::agent::{AgentState, Attempt};
-use crate::state::{Layout, history};
-use crate::trust::Proof;
-use crate::trust::view::Listed;
+use crate::repository::{Prepared, Request, Source, prepare};
+use crate::state::Layout;
+use crate::state::agent::AgentState;
 use crate::version_server::Client;
-use adapters::{Change, Failure, Guard, Installed, RepositoryEntry, Runner};
+use adapters::{Installed, RepositoryEntry, Runner};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fs::Permissions;
@@ -60,7 +56,7 @@ pub struct Context<'a, R> {
 
 impl<R> Context<'_, R> {
     /// The present moment as the one reading of the clock has it, moved on by the time since.
-    fn later(&self) -> DateTime<Utc> {
+    pub(crate) fn later(&self) -> DateTime<Utc> {
         self.now + TimeDelta::from_std(self.started.elapsed()).unwrap_or_default()
     }
 
@@ -163,7 +159,7 @@ async fn tick<R: Runner>(
         Mode::Look => {}
         Mode::DryRun => dry_run(context, &sources, &gathered, &decision, &mut report).await?,
         Mode::Act => {
-            act(
+            change::act(
                 context,
                 name,
                 &sources,
@@ -343,7 +339,7 @@ fn plan<R: Runner>(
         .manager
         .private_view(&offer.entry, &sources.policy.package, &folder);
     let manager = sources.manager;
-    let guard = guard(&offer.listed);
+    let guard = change::guard(&offer.listed);
     [
         manager.refresh(&view),
         manager.simulate(&view, change),
@@ -356,11 +352,11 @@ fn plan<R: Runner>(
 }
 
 /// Where the private views are kept.
-fn views(layout: &Layout) -> std::path::PathBuf {
+pub(crate) fn views(layout: &Layout) -> std::path::PathBuf {
     layout.cache().join("views")
 }
 
-async fn prepared<R: Runner>(
+pub(crate) async fn prepared<R: Runner>(
     context: &Context<'_, R>,
     sources: &Sources<'_, R>,
     gathered: &Gathered,
@@ -413,221 +409,5 @@ fn source(configured: &RepositorySource) -> Source {
             defined_at: (Path::new(config::FOLDER).join("config.toml"), 1),
             ..RepositoryEntry::default()
         })),
-    }
-}
-
-/// Does what the decision says.
-async fn act<R: Runner>(
-    context: &Context<'_, R>,
-    name: &str,
-    sources: &Sources<'_, R>,
-    gathered: &mut Gathered,
-    decision: &Decision,
-    report: &mut AgentReport,
-) -> Result<()> {
-    let Verdict::Proceed(timing) = decision.verdict else {
-        return Ok(());
-    };
-    let folder = views(context.layout);
-    let Some(prepared) = prepared(context, sources, gathered, &folder).await? else {
-        return Ok(());
-    };
-    report.warnings.extend(prepared.warnings.iter().cloned());
-    // The repository may have taken its time, and the window closed meanwhile.
-    let decision = decide(&gathered.facts, context.later());
-    if !matches!(decision.verdict, Verdict::Proceed(_)) {
-        let server = &sources.policy.version_server.url;
-        let facts = &gathered.facts;
-        let warnings = std::mem::take(&mut report.warnings);
-        *report = build::of_decision(
-            name,
-            server,
-            facts,
-            &decision,
-            &gathered.state,
-            context.later(),
-        );
-        report.warnings = warnings;
-        return Ok(());
-    }
-    build::authorized(report, authorize(&prepared.facts), name);
-    // A newer index is remembered although nothing is installed from it: what was seen counts.
-    if let Some(offer) = &prepared.offer {
-        gathered.state.freshness.clone_from(&offer.proven.freshness);
-    }
-    let (Some(change), Some(offer), 0, State::WouldUpdate) = (
-        &prepared.facts.change,
-        &prepared.offer,
-        report.exit_code,
-        report.state,
-    ) else {
-        return Ok(());
-    };
-    // What took a while to prepare may have been stopped meanwhile, and not every manager minds.
-    let holds = gather::holds(sources, &gathered.facts).await;
-    if let Some(hold) = holds.value().and_then(|holds| holds.first()) {
-        let gate = Gate::closed(
-            GateName::Hold,
-            Reason::HeldByAdministrator,
-            &hold.description,
-        );
-        report.gates.retain(|gate| gate.name != GateName::Hold);
-        build::authorized(report, vec![gate], name);
-        return Ok(());
-    }
-    if sources.policy.repository.source == RepositorySource::Host {
-        gathered.offering = Some(prepared.offering.clone());
-    }
-    report.target.package_version = Some(change.to.as_str().to_owned());
-    let proof = match fetch(context, sources, offer, change).await {
-        Ok(proof) => proof,
-        Err(failure) => {
-            let gate = Gate::closed(
-                GateName::Repository,
-                failure_reason(&failure),
-                failure.to_string(),
-            );
-            report
-                .gates
-                .retain(|other| other.name != GateName::Repository);
-            build::authorized(report, vec![gate], name);
-            return Ok(());
-        }
-    };
-    report.signature = Some(SignatureReport::new(&proof, offer.proven.proof().is_some()));
-    let guard = guard(&offer.listed);
-    let install = sources.manager.install(&offer.view, change, guard.as_ref());
-    report.plan = vec![install.to_string()];
-    let started_at = context.later();
-    tracing::info!(
-        agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),
-        "updating"
-    );
-    let probes = Probes {
-        unit: gathered.unit.clone(),
-        http: sources.policy.health.http.clone(),
-        command: sources.policy.health.command.clone(),
-        timeout: sources.policy.health.timeout,
-        confirm: sources.policy.health.confirm,
-    };
-    let agent = Agent {
-        probes: &probes,
-        restart: sources.policy.restart,
-        health_before: gathered.facts.health.value(),
-    };
-    let applied = apply(sources.manager, &install, change, &agent, context.runner).await;
-    let attempt = Attempt {
-        from: change.from.as_str().to_owned(),
-        to: change.to.as_str().to_owned(),
-        trigger: timing.reason().as_str(),
-        result: applied.reason.as_str(),
-        started_at,
-        ended_at: context.later(),
-    };
-    take_over(report, &applied, timing.reason());
-    // The change is made: a full disk must not hide what came of it.
-    if let Err(error) = record(context, name, &attempt, report) {
-        report.warnings.push(format!("not recorded: {error:#}"));
-    }
-    if outcome::exit_code(applied.reason) == 0 {
-        gathered.state.pending = None;
-    }
-    gathered.state.restarts = applied
-        .examination
-        .and_then(|examination| examination.restarts);
-    report.last_attempt = Some(attempt.clone());
-    gathered.state.last_attempt = Some(attempt);
-    Ok(())
-}
-
-fn record<R>(
-    context: &Context<'_, R>,
-    name: &str,
-    attempt: &Attempt,
-    report: &AgentReport,
-) -> Result<()> {
-    let event = history::Event {
-        schema: crate::report::document::SCHEMA,
-        id: format!("{}-{name}", attempt.started_at.format("%Y%m%dT%H%M%S%.3fZ")),
-        time: attempt.ended_at,
-        host: &context.host,
-        agent: name,
-        trigger: attempt.trigger.clone(),
-        reason: attempt.result.clone(),
-        from: &attempt.from,
-        to: &attempt.to,
-        seconds: (attempt.ended_at - attempt.started_at).as_seconds_f64(),
-        uid: rustix::process::getuid().as_raw(),
-        signing_key: report
-            .signature
-            .as_ref()
-            .map(|signature| signature.fingerprint.as_str()),
-        updater_version: env!("CARGO_PKG_VERSION"),
-    };
-    history::append(context.layout, &event)
-}
-
-/// Fetches the package file and proves it: what goes to the installer is what was signed.
-async fn fetch<R: Runner>(
-    context: &Context<'_, R>,
-    sources: &Sources<'_, R>,
-    offer: &Offer,
-    change: &Change,
-) -> Result<Proof, Failure> {
-    let manager = sources.manager;
-    let output = context
-        .runner
-        .run(&manager.download(&offer.view, change))
-        .await?;
-    manager.read_download(change, &output)?;
-    let now = context.later();
-    let (path, proof) =
-        offer
-            .proven
-            .prove_file(&offer.view, manager.kind(), &offer.listed, change, now)?;
-    tracing::info!(file = %path.display(), key = %proof.fingerprint, "proven");
-    Ok(proof)
-}
-
-/// Our own program as the last look, where the index names a hash that it can compare.
-fn guard(listed: &Listed) -> Option<Guard> {
-    let sha256 = proof::sha256(&listed.file)?;
-    let program = std::env::current_exe().ok()?;
-    let program = program.to_str()?.trim_end_matches(" (deleted)").to_owned();
-    // apt hands the line to a shell and splits it at blanks.
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    program
-        .chars()
-        .all(plain)
-        .then_some(Guard { program, sha256 })
-}
-
-/// The report after a change.
-fn take_over(report: &mut AgentReport, applied: &Applied, trigger: Reason) {
-    report.reason = applied.reason;
-    report.state = match applied.reason {
-        Reason::Updated => State::Updated,
-        Reason::RestartPending => State::RestartPending,
-        _ => State::Failed,
-    };
-    report.exit_code = outcome::exit_code(applied.reason);
-    report.message = match applied.reason {
-        Reason::Updated => format!(
-            "{} ({})",
-            applied.message,
-            trigger.as_str().replace('_', " ")
-        ),
-        _ => applied.message.clone(),
-    };
-    report.hint.clone_from(&applied.hint);
-    report.warnings.extend(applied.warnings.iter().cloned());
-    let before = report.installed.clone();
-    report.installed = build::installed(applied.installed.as_ref());
-    report.changed = report.installed != before;
-    if let Some(examination) = &applied.examination {
-        report.health = build::health(Some(&examination.health));
-        if applied.reason == Reason::Updated && examination.main_pid.is_some() {
-            report.running.version.clone_from(&report.installed.version);
-        }
     }
 }
