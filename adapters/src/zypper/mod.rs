@@ -153,7 +153,8 @@ impl PackageManager for Zypper {
         let mut arguments = words(&["--non-interactive", "--no-refresh"]);
         arguments.extend(within(view));
         arguments.extend(transaction(view, change, &["--download-only"]));
-        query(
+        query_within(
+            view,
             arguments,
             format!("fetch {} {}", change.package, change.to),
             30 * 60,
