@@ -4,23 +4,23 @@
 //! database; nearly every tick ends there. The second step asks what a due change needs: the
 //! critical flag and the schedule on the same connection, beside the host's own health.
 
-use crate::config::{OnCritical, Policy, RepositorySource, ScheduleSource};
-use crate::decision::{
-    Critical, Facts, HoldFact, Platform, Reading, ScheduleAnswer, ScheduleFact, Target,
-    TimingPolicy, resolve,
-};
+mod schedule;
+mod unit_and_holds;
+
+use self::schedule::forget_other_places;
+pub use self::schedule::{ScheduleQuestion, parse_schedule, schedule};
+pub use self::unit_and_holds::holds;
+
+use crate::config::{OnCritical, Policy, ScheduleSource};
+use crate::decision::{Critical, Facts, Platform, Reading, Target, TimingPolicy};
 use crate::health::probe::{Examination, Probes, examine};
 use crate::host;
-use crate::schedule::{Schedule, ScheduleDocument};
-use crate::state::agent::{AgentState, Pending, ScheduleMemory};
-use crate::state::{Layout, files};
-use crate::version_server::{self, Client, Kept, ServerError, VersionAnswer};
+use crate::state::Layout;
+use crate::state::agent::{AgentState, Pending};
+use crate::version_server::{Client, ServerError, VersionAnswer};
 use adapters::{Failure, Installed, PackageManager, RepositoryEntry, Runner, TargetVersion};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::path::Path;
 
-/// The ancestor's exported schedule, taken where the server serves none.
-const EXPORTED_SCHEDULE: &str = "/etc/teleport-upgrade.d/schedule";
 /// A schedule older than this is asked for even when no change is due.
 const SCHEDULE_AGE: TimeDelta = TimeDelta::hours(6);
 /// A clock that agrees with the server's `Date` to this is confirmed.
@@ -72,21 +72,6 @@ impl<R> Sources<'_, R> {
             now: self.now,
         }
     }
-}
-
-/// What is needed to ask for the schedule alone.
-#[derive(Debug)]
-pub struct ScheduleQuestion<'a> {
-    /// What the configuration says.
-    pub policy: &'a Policy,
-    /// The host's folders.
-    pub layout: &'a Layout,
-    /// The version server, or why it cannot be asked.
-    pub client: Result<&'a Client, String>,
-    /// Whether the version server answered before; one that did not is not asked again.
-    pub reachable: bool,
-    /// The present moment. UTC.
-    pub now: DateTime<Utc>,
 }
 
 /// Asks for the version and for what is installed, at the same time.
@@ -186,7 +171,7 @@ pub async fn first<R: Runner>(
 /// Asks everything that a due change needs.
 pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
     let Sources { policy, now, .. } = *sources;
-    find_unit(sources, gathered).await;
+    unit_and_holds::find_unit(sources, gathered).await;
     let probes = Probes {
         unit: gathered.unit.clone(),
         http: policy.health.http.clone(),
@@ -246,150 +231,6 @@ pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mu
     )
     .await;
     gathered.facts.schedule = Reading::taken(fact, sources.now);
-}
-
-/// The schedule as it counts now, from wherever the policy says.
-pub async fn schedule(
-    question: &ScheduleQuestion<'_>,
-    memory: &mut ScheduleMemory,
-    warnings: &mut Vec<String>,
-) -> ScheduleFact {
-    let ScheduleQuestion {
-        policy,
-        layout,
-        now,
-        ..
-    } = *question;
-    forget_other_places(question, memory);
-    let (source, answer) = match &policy.schedule {
-        ScheduleSource::Inline(document) => {
-            return fixed(document.clone(), "the configuration", layout, now);
-        }
-        ScheduleSource::File(path) => (path.display().to_string(), from_file(&layout.host(path))),
-        ScheduleSource::Server => (
-            "the version server".to_owned(),
-            from_server(question, memory).await,
-        ),
-        ScheduleSource::Auto => {
-            let exported = layout.host(EXPORTED_SCHEDULE);
-            match from_server(question, memory).await {
-                ScheduleAnswer::Absent if exported.exists() => {
-                    (EXPORTED_SCHEDULE.to_owned(), from_file(&exported))
-                }
-                answer => ("the version server".to_owned(), answer),
-            }
-        }
-    };
-    let (fact, remembered, warning) = resolve(
-        &answer,
-        memory,
-        &source,
-        |text| parse_schedule(text, &layout.root),
-        now,
-    );
-    *memory = remembered;
-    warnings.extend(warning);
-    if let ScheduleFact::None { why, .. } = &fact {
-        warnings.push(format!("no schedule ({why}): changes are taken at once"));
-    }
-    fact
-}
-
-/// Forgets what was kept of another server, channel or file: it says nothing of this one.
-fn forget_other_places(question: &ScheduleQuestion<'_>, memory: &mut ScheduleMemory) {
-    let file = |path: &Path| question.layout.host(path).display().to_string();
-    let server = question
-        .client
-        .as_ref()
-        .ok()
-        .map(|client| client.schedule_address());
-    let places = match (&question.policy.schedule, server) {
-        (ScheduleSource::File(path), _) => vec![file(path)],
-        // Nothing is kept of the configuration, and without a client the address is not known.
-        (ScheduleSource::Inline(_), _) | (ScheduleSource::Server | ScheduleSource::Auto, None) => {
-            return;
-        }
-        (ScheduleSource::Server, Some(server)) => vec![server],
-        (ScheduleSource::Auto, Some(server)) => vec![server, file(Path::new(EXPORTED_SCHEDULE))],
-    };
-    if memory
-        .kept
-        .as_ref()
-        .is_some_and(|kept| !places.contains(&kept.url))
-    {
-        *memory = ScheduleMemory::default();
-    }
-}
-
-/// Reads a document and loads its time zone.
-pub fn parse_schedule(text: &str, root: &Path) -> Result<Schedule, String> {
-    let document = ScheduleDocument::parse(text).map_err(|error| error.to_string())?;
-    Schedule::resolve(document, root).map_err(|error| error.to_string())
-}
-
-/// A schedule that stands in the configuration itself: nothing of it can be lost on the way.
-fn fixed(
-    document: ScheduleDocument,
-    source: &str,
-    layout: &Layout,
-    now: DateTime<Utc>,
-) -> ScheduleFact {
-    match Schedule::resolve(document, &layout.root) {
-        Err(error) => ScheduleFact::None {
-            why: error.to_string(),
-            freezes: Vec::new(),
-        },
-        Ok(schedule) if schedule.is_hands_off() => ScheduleFact::HandsOff {
-            source: source.to_owned(),
-        },
-        Ok(schedule) if schedule.has_future(now) => ScheduleFact::InForce {
-            schedule,
-            source: source.to_owned(),
-        },
-        Ok(schedule) => ScheduleFact::None {
-            why: "no window of the configuration has its end in the future".to_owned(),
-            freezes: schedule.document().freezes().to_vec(),
-        },
-    }
-}
-
-fn from_file(path: &Path) -> ScheduleAnswer {
-    match files::read_if_there(path) {
-        Ok(Some(text)) if text.trim().is_empty() => ScheduleAnswer::Absent,
-        Ok(Some(text)) => ScheduleAnswer::Document {
-            text,
-            etag: None,
-            url: path.display().to_string(),
-        },
-        Ok(None) => ScheduleAnswer::Absent,
-        Err(error) => ScheduleAnswer::Failed(format!("{error:#}")),
-    }
-}
-
-async fn from_server(question: &ScheduleQuestion<'_>, memory: &ScheduleMemory) -> ScheduleAnswer {
-    let client = match &question.client {
-        Ok(client) if question.reachable => client,
-        Ok(_) => return ScheduleAnswer::Failed("the version server does not answer".to_owned()),
-        Err(error) => return ScheduleAnswer::Failed(error.clone()),
-    };
-    let kept = memory.kept.clone().map(|kept| Kept {
-        value: version_server::ScheduleAnswer::Document(kept.value),
-        url: kept.url,
-        etag: kept.etag,
-        fetched_at: kept.fetched_at,
-    });
-    match client.schedule(kept.as_ref(), question.now).await {
-        Ok(answer) if answer.not_modified => ScheduleAnswer::NotModified,
-        Ok(answer) => match answer.kept.value {
-            version_server::ScheduleAnswer::Absent => ScheduleAnswer::Absent,
-            version_server::ScheduleAnswer::Document(text) => ScheduleAnswer::Document {
-                text,
-                etag: answer.kept.etag,
-                url: answer.kept.url,
-            },
-        },
-        Err(error) => ScheduleAnswer::Failed(error.to_string()),
-    }
 }
 
 async fn critical<R: Runner>(
@@ -458,125 +299,6 @@ async fn cluster<R: Runner>(
             },
         },
     }
-}
-
-/// The unit: as configured, or the only service that the package ships.
-async fn find_unit<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
-    if !sources.policy.health.unit {
-        return;
-    }
-    if !host::has_systemd(sources.layout) {
-        gathered.unit = Some(Err("systemd does not run on this host".to_owned()));
-        return;
-    }
-    if gathered.unit.is_some()
-        || !matches!(
-            gathered.facts.installed.value(),
-            Some(Installed::Present(_))
-        )
-    {
-        return;
-    }
-    let package = &sources.policy.package;
-    let files = match sources
-        .runner
-        .run(&sources.manager.list_files(package))
-        .await
-    {
-        Ok(output) => sources.manager.read_files(package, &output),
-        Err(failure) => Err(failure),
-    };
-    gathered.unit = Some(match files {
-        Ok(files) => match services(&files).as_slice() {
-            [service] => Ok(service.clone()),
-            [] => Err("the package ships no service; set `unit`".to_owned()),
-            several => {
-                let text = format!(
-                    "{package} ships several services ({}); set `unit` to one of them",
-                    several.join(", ")
-                );
-                gathered.facts.misconfigured = Some(text.clone());
-                Err(text)
-            }
-        },
-        Err(failure) => Err(failure.to_string()),
-    });
-}
-
-/// The services among a package's files; templates are none.
-fn services(files: &[String]) -> Vec<String> {
-    let mut services: Vec<_> = files
-        .iter()
-        .filter_map(|file| {
-            let path = Path::new(file);
-            let folder = path.parent()?;
-            let name = path.file_name()?.to_str()?;
-            let is_unit = folder.ends_with("lib/systemd/system") && name.ends_with(".service");
-            (is_unit && !name.contains('@')).then(|| name.to_owned())
-        })
-        .collect();
-    services.sort();
-    services.dedup();
-    services
-}
-
-/// The administrator's holds on the package. The files mostly say it all; where they do not, the
-/// tool is asked.
-pub async fn holds<R: Runner>(sources: &Sources<'_, R>, facts: &Facts) -> Reading<Vec<HoldFact>> {
-    let (manager, package) = (sources.manager, &sources.policy.package);
-    let texts = match host::configuration(sources.layout, &manager.hold_files()) {
-        Ok(texts) => texts,
-        Err(error) => {
-            return Reading::Failed {
-                error: format!("{error:#}"),
-                invalid: false,
-            };
-        }
-    };
-    let mut found = manager.holds(package, &texts);
-    if manager.stops_by_entry() {
-        // Where the configuration names the repository, no other one counts.
-        match &sources.policy.repository.source {
-            RepositorySource::Host => {}
-            RepositorySource::Entry(id) => {
-                found.retain(|hold| hold.doubtful.as_ref().is_none_or(|of| of == id));
-                for hold in &mut found {
-                    hold.doubtful = None;
-                }
-            }
-            RepositorySource::Own(_) => found.retain(|hold| hold.doubtful.is_none()),
-        }
-    }
-    if found.iter().any(|hold| hold.doubtful.is_some()) {
-        let target = match facts.target.value() {
-            Some(Target::Version(version)) => Some(version),
-            Some(Target::None) | None => None,
-        };
-        // Whoever cannot ask keeps the doubt.
-        if let Ok(scratch) = tempfile::tempdir()
-            && let Some(question) = manager.ask_about_holds(package, scratch.path())
-            && let Ok(output) = sources.runner.run(&question).await
-        {
-            found = manager.confirmed_holds(package, target, found, &output);
-        }
-    }
-    if let Some(Installed::Present(installed)) = facts.installed.value()
-        && installed.held
-    {
-        found.push(adapters::Hold::certain(
-            "apt-mark hold".to_owned(),
-            format!("apt-mark unhold {package}"),
-        ));
-    }
-    let facts = found.into_iter().map(|hold| HoldFact {
-        by_operator: false,
-        description: format!(
-            "held by the administrator: {} (release: {})",
-            hold.place, hold.release
-        ),
-        until: None,
-    });
-    Reading::taken(facts.collect(), sources.now)
 }
 
 /// Why a question to the version server failed.

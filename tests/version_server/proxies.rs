@@ -1,7 +1,5 @@
 //! The way to the server.
 
-use std::path::PathBuf;
-
 use agent_updater::version_server::{Proxy, ServerOptions};
 
 use crate::support::certificates::Authority;
@@ -65,7 +63,7 @@ async fn a_configured_proxy_is_used_for_everything_but_this_host() {
     );
 }
 
-/// The environment belongs to the whole process, so this test asks its questions from a second one.
+/// The environment belongs to the whole process, so the program itself asks here.
 #[test]
 fn the_environments_proxy_is_used_for_everything_but_this_host() {
     let authority = Authority::new();
@@ -74,44 +72,24 @@ fn the_environments_proxy_is_used_for_everything_but_this_host() {
     let proxy = TestServer::http();
     proxy.tunnel_to(server.address());
     let ask = |url: &str, variable: &str| {
-        std::process::Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--ignored",
-                "--exact",
-                "proxies::asks_from_a_process_of_its_own",
-            ])
-            .env("TEST_URL", url)
-            .env("TEST_CA", authority.ca_file())
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_agent-updater"))
+            .args(["channel", "show", url])
+            .env("SSL_CERT_FILE", authority.ca_file())
             .env(variable, proxy.url())
             .output()
-            .unwrap()
-            .status
-            .success()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            text.starts_with("version   1.2.3\n"),
+            "{variable} {url}: {output:?}"
+        );
     };
-    assert!(ask("https://updates.example", "HTTPS_PROXY"));
-    assert!(ask("https://updates.example", "https_proxy"));
+    ask("https://updates.example", "HTTPS_PROXY");
+    ask("https://updates.example", "https_proxy");
     assert_eq!(proxy.targets(), ["updates.example:443"; 2]);
     let plain = TestServer::http();
     plain.set("/version", Reply::ok("1.2.3"));
-    assert!(ask(&plain.url(), "HTTP_PROXY"));
-    assert!(ask(&plain.url(), "ALL_PROXY"));
+    ask(&plain.url(), "HTTP_PROXY");
+    ask(&plain.url(), "ALL_PROXY");
     assert_eq!(proxy.targets().len(), 2);
-}
-
-#[tokio::test]
-#[ignore = "the other half of the_environments_proxy_is_used_for_everything_but_this_host"]
-async fn asks_from_a_process_of_its_own() {
-    let Ok(url) = std::env::var("TEST_URL") else {
-        return;
-    };
-    let ca_file = std::env::var_os("TEST_CA").map(PathBuf::from);
-    assert_eq!(
-        version(&ServerOptions {
-            ca_file,
-            ..options(url)
-        })
-        .await
-        .unwrap(),
-        "1.2.3"
-    );
 }

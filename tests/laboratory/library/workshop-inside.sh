@@ -1,8 +1,8 @@
 #!/bin/bash
 # The part of the workshop that runs inside the root file system; see workshop.sh.
 #   keys                                   makes the signing keys
-#   packages                               builds and signs the rpms of /work/specs
-#   repository KEY|unsigned LABEL…         makes /work/apt and /work/rpm out of /packages
+#   packages                               builds and signs the rpms of /mnt/work/specs
+#   repository KEY|unsigned LABEL…         makes /mnt/work/apt and /mnt/work/rpm out of /packages
 set -euo pipefail
 cd /mnt
 export GNUPGHOME=/mnt/gnupg

@@ -2,7 +2,7 @@
 # The workshop: rpm, gpg and the repository tools run inside a root file system of the
 # laboratory, so that the machine needs none of them and every machine has the same ones.
 
-# in_workshop FOLDER COMMAND…: runs a command of workshop-inside.sh with FOLDER as /work.
+# in_workshop FOLDER COMMAND…: runs a command of workshop-inside.sh with FOLDER as /mnt/work.
 # Mounts and left-over processes (gpg's agent) end with it.
 in_workshop() {
     local work="$1" root
