@@ -1,7 +1,10 @@
 //! Repositories that are not to be trusted, on hosts whose administrator is careless.
 
 use crate::laboratory::{Host, Setup, must, unique};
+use crate::support::test_server::Reply;
 use crate::with_each_manager;
+use std::path::Path;
+use std::process::Command;
 
 /// Runs once and asserts that the repository was refused and the agent is untouched.
 fn assert_untrusted(host: &Host, what: &str) -> String {
@@ -133,4 +136,50 @@ with_each_manager! {
             must(&["repository", &name, "--remove"]);
         }
     }
+}
+
+/// dnf and zypper accept an older signed index in the place of a newer one; apt keeps the newer.
+fn a_replayed_index_is_refused(manager: &'static str) {
+    let name = unique("replay");
+    let folder = must(&["repository", &name, "--versions", "1.0.0 1.1.0"]);
+    let host = Host::up(&Setup {
+        repository: Some(name.clone()),
+        ..Setup::new(manager)
+    });
+    let old = tempfile::tempdir().unwrap();
+    let copy = |from: &Path, to: &Path| {
+        let _ = std::fs::remove_dir_all(to);
+        let copied = Command::new("cp").arg("-a").args([from, to]).status();
+        assert!(copied.unwrap().success());
+    };
+    // What is served is a link to the folder of the present state.
+    let served = || std::fs::canonicalize(&folder).unwrap().join("rpm");
+    copy(&served(), &old.path().join("rpm"));
+    // The dates of an index are whole seconds.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    must(&["repository", &name, "--versions", "1.0.0 1.1.0 2.0.0"]);
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    copy(&old.path().join("rpm"), &served());
+    host.server.set("/version", Reply::ok("1.0.0"));
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(run.code, 23, "{}", run.all());
+    assert!(
+        run.agent()["message"].to_string().contains("is older than"),
+        "{}",
+        run.all()
+    );
+    host.assert_runs("1.1.0");
+    drop(host);
+    must(&["repository", &name, "--remove"]);
+}
+
+#[test]
+fn a_replayed_index_is_refused_for_yum() {
+    a_replayed_index_is_refused("yum");
+}
+
+#[test]
+fn a_replayed_index_is_refused_for_zypper() {
+    a_replayed_index_is_refused("zypper");
 }
