@@ -35,6 +35,8 @@ pub struct Gathered {
     pub facts: Facts,
     /// The state as it is to be stored.
     pub state: AgentState,
+    /// The way out of what the version server did wrong.
+    pub server_hint: Option<String>,
     /// What deserves attention and stops nothing.
     pub warnings: Vec<String>,
     /// The unit, where it is known or could be found out.
@@ -97,6 +99,7 @@ pub async fn first<R: Runner>(
                     .map_err(Problem::from),
                 Err(error) => Err(Problem {
                     error: error.clone(),
+                    hint: None,
                     invalid: true,
                 }),
             }
@@ -141,6 +144,7 @@ pub async fn first<R: Runner>(
             },
         },
         state,
+        server_hint: None,
         warnings: Vec::new(),
         unit: policy
             .health
@@ -160,8 +164,13 @@ pub async fn first<R: Runner>(
             gathered.facts.target = Reading::taken(target, now);
             gathered.state.version = Some(answer.kept);
         }
-        Err(Problem { error, invalid }) => {
-            gathered.facts.target = Reading::Failed { error, invalid }
+        Err(Problem {
+            error,
+            hint,
+            invalid,
+        }) => {
+            gathered.server_hint = hint;
+            gathered.facts.target = Reading::Failed { error, invalid };
         }
     }
     note_pending(&mut gathered, layout, now);
@@ -304,12 +313,14 @@ async fn cluster<R: Runner>(
 /// Why a question to the version server failed.
 struct Problem {
     error: String,
+    hint: Option<String>,
     invalid: bool,
 }
 
 impl From<ServerError> for Problem {
     fn from(error: ServerError) -> Self {
         Self {
+            hint: error.hint(),
             invalid: error.came_from_an_answer(),
             error: error.to_string(),
         }

@@ -152,6 +152,12 @@ async fn tick<R: Runner>(
         now,
     );
     report.warnings.append(&mut gathered.warnings);
+    if matches!(
+        report.reason,
+        Reason::VersionServerUnreachable | Reason::VersionServerInvalid
+    ) {
+        report.hint = gathered.server_hint.take();
+    }
     if context.mode != Mode::Act {
         running(&sources, &gathered, &mut report).await;
     }

@@ -41,6 +41,7 @@ with_each_manager! {
         );
         let agent = assert_refused(&host, 21, "version_server_unreachable");
         assert!(agent["message"].to_string().contains("127.0.0.1:1"), "{agent}");
+        assert!(agent["hint"].to_string().contains("firewall"), "the way out: {agent}");
         // As the timer calls it, that is a warning and no failure.
         assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
         assert_eq!(host.updater_ahead(11 * 60, &["run", "--scheduled"]).code, 0);
