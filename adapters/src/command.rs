@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Whether a command may be killed at its deadline.
@@ -6,8 +7,11 @@ use std::time::Duration;
 pub enum Interruption {
     /// A query: it changes nothing, so its whole process group is killed at the deadline.
     Allowed,
-    /// A transaction: killing dpkg or rpm half-way leaves a broken package, so it never is.
-    Forbidden,
+    /// A transaction: killing dpkg or rpm half-way leaves a broken package, so neither ever is. At
+    /// the deadline only a package's script that hangs is ended, with all it started; the package
+    /// manager then goes its own way for a script that failed. A script is a process below the
+    /// command with one of these texts in an argument.
+    ScriptsOnly(&'static [&'static str]),
 }
 
 /// One command: a value that can be printed, compared in a test, or run by a [`crate::Runner`].
@@ -27,6 +31,10 @@ pub struct CommandSpec {
     pub interruption: Interruption,
     /// Whether it works only for the superuser.
     pub needs_root: bool,
+    /// Files for its standard output and standard error, without their endings `.out` and `.err`.
+    /// A transaction must not die of a closed pipe when whoever started it is killed; and the
+    /// files tell of it afterwards. `None`: pipes.
+    pub transcript: Option<PathBuf>,
 }
 
 impl CommandSpec {
@@ -49,6 +57,7 @@ impl CommandSpec {
             deadline,
             interruption: Interruption::Allowed,
             needs_root: false,
+            transcript: None,
         }
     }
 
@@ -68,14 +77,30 @@ impl CommandSpec {
         }
     }
 
-    /// The same as a transaction of the superuser, which is never killed.
+    /// The same as a transaction of the superuser, which is never killed; see
+    /// [`Interruption::ScriptsOnly`] for the texts.
     #[must_use]
-    pub fn as_transaction(self) -> Self {
+    pub fn as_transaction(self, scripts: &'static [&'static str]) -> Self {
         Self {
-            interruption: Interruption::Forbidden,
+            interruption: Interruption::ScriptsOnly(scripts),
             needs_root: true,
             ..self
         }
+    }
+
+    /// The same with its output in files that start with this path.
+    #[must_use]
+    pub fn recorded_at(self, transcript: PathBuf) -> Self {
+        Self {
+            transcript: Some(transcript),
+            ..self
+        }
+    }
+
+    /// The same with another deadline.
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 }
 

@@ -21,12 +21,16 @@ pub mod manager;
 mod outcome;
 /// Our own pin.
 pub mod pin;
+/// Processes below a command.
+mod processes;
 /// `.repo` files, which yum and zypper share.
 mod repo_file;
 /// Repositories: the host's entries, and our private view of one of them.
 pub mod repository;
 /// The rpm database and rpm's words, which yum and zypper share.
 mod rpm;
+/// rpm on a package file.
+mod rpm_file;
 /// The keys in the rpm database.
 pub mod rpm_keys;
 /// Runs commands: the only place that does.

@@ -261,6 +261,24 @@ pub trait PackageManager: fmt::Debug {
     fn read_install(&self, change: &Change, output: &CommandOutput)
     -> Result<Vec<String>, Failure>;
 
+    /// Puts a package file in place of whatever is installed, also of a half-installed package or
+    /// of two versions at once, up, down or the same again; never killed. It needs neither
+    /// repository nor index, so that the way back is there when both are gone. The tool does not
+    /// check a signature here: the caller proves the file.
+    fn install_file(&self, change: &Change, file: &Path) -> CommandSpec;
+    /// Reads what the tool says of it, as [`read_install`](Self::read_install).
+    fn read_install_file(&self, output: &CommandOutput) -> Result<Vec<String>, Failure>;
+    /// Finishes what was cut off for this one package, where the manager can; never killed.
+    /// [`read_install_file`](Self::read_install_file) reads it.
+    fn finish(&self, package: &PackageName) -> Option<CommandSpec>;
+    /// Compares the installed files with what the database knows of them. Works without a lock.
+    fn verify(&self, package: &PackageName) -> CommandSpec;
+    /// The files that are missing or have another content, in the tool's own lines; without
+    /// configuration files, which are the administrator's to change.
+    fn read_verification(&self, output: &CommandOutput) -> Result<Vec<String>, Failure>;
+    /// Files that somebody at work on the package database locks (POSIX record locks).
+    fn locks(&self) -> [&'static str; 2];
+
     /// Files and folders (every file in them is meant) that hold administrator's holds
     /// (versionlock list, zypper locks, dnf excludes, apt preferences), and our own pins.
     fn hold_files(&self) -> Vec<PathBuf>;

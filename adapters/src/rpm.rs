@@ -7,7 +7,7 @@ use crate::version::{NativeVersion, PackageName};
 use std::time::Duration;
 
 /// What rpm itself says when its database does not work.
-const DATABASE: [Rule; 2] = [
+pub(crate) const DATABASE: [Rule; 2] = [
     Rule {
         texts: &["can't create transaction lock", "cannot get exclusive lock"],
         means: |detail| Failure::Locked { detail },

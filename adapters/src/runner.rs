@@ -2,11 +2,15 @@
 
 use crate::command::{CommandOutput, CommandSpec, Exit, Interruption};
 use crate::failure::Failure;
+use crate::processes::signal_scripts;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
 use std::future::Future;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -41,6 +45,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How long the pipes are still read after the program has ended. A daemon that it left behind
 /// (gpg-agent) may keep them open for ever.
 const AFTERMATH: Duration = Duration::from_secs(5);
+
+/// How long after a hanging script was ended another one may hang before it is ended, too.
+const NEXT_SCRIPT: Duration = Duration::from_secs(60);
 
 /// Runs commands.
 pub trait Runner {
@@ -83,8 +90,6 @@ impl ProcessRunner {
             .envs(self.proxies.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
             .kill_on_drop(command.interruption == Interruption::Allowed);
         // SAFETY: between fork and exec only async-signal-safe calls are allowed; setsid and umask
         // are plain system calls, and nothing is allocated. The new session takes the terminal
@@ -116,42 +121,92 @@ impl Runner for ProcessRunner {
         let cannot = |error: std::io::Error| {
             Failure::Unexpected(format!("cannot run `{}`: {error}", command.program))
         };
-        let mut child = self.prepare(program, command).spawn().map_err(cannot)?;
-        let (mut stdout, mut stderr) = (Capture::default(), Capture::default());
-        let pipes = (child.stdout.take(), child.stderr.take());
-        let exit = {
-            let mut reading = std::pin::pin!(async {
-                tokio::join!(stdout.read(pipes.0), stderr.read(pipes.1));
-            });
-            let mut waiting = std::pin::pin!(wait(&mut child, command, start));
-            let (exit, read) = tokio::select! {
-                exit = &mut waiting => (exit, false),
-                () = &mut reading => (waiting.await, true),
-            };
-            if !read && timeout(AFTERMATH, reading).await.is_err() {
-                tracing::debug!(
-                    purpose = command.purpose,
-                    "a process it left behind holds its output open"
-                );
+        let mut prepared = self.prepare(program, command);
+        let output = match &command.transcript {
+            None => {
+                prepared.stdout(Stdio::piped()).stderr(Stdio::piped());
+                piped(prepared.spawn().map_err(cannot)?, command, start).await
             }
-            exit.map_err(cannot)?
+            Some(path) => recorded(prepared, path, command, start).await,
         };
-        let output = CommandOutput {
-            exit,
-            omitted: stdout.omitted + stderr.omitted,
-            stdout: stdout.into_text(),
-            stderr: stderr.into_text(),
-            duration: start.elapsed(),
-        };
+        let output = output.map_err(cannot)?;
         tracing::debug!(
             purpose = command.purpose,
             milliseconds = output.duration.as_millis(),
             omitted = output.omitted,
-            "{}: {exit}",
-            command.program
+            "{}: {}",
+            command.program,
+            output.exit
         );
         Ok(output)
     }
+}
+
+/// Runs with pipes, which are read while the program runs.
+async fn piped(
+    mut child: Child,
+    command: &CommandSpec,
+    start: Instant,
+) -> std::io::Result<CommandOutput> {
+    let (mut stdout, mut stderr) = (Capture::default(), Capture::default());
+    let pipes = (child.stdout.take(), child.stderr.take());
+    let exit = {
+        let mut reading = std::pin::pin!(async {
+            tokio::join!(stdout.read(pipes.0), stderr.read(pipes.1));
+        });
+        let mut waiting = std::pin::pin!(wait(&mut child, command, start));
+        let (exit, read) = tokio::select! {
+            exit = &mut waiting => (exit, false),
+            () = &mut reading => (waiting.await, true),
+        };
+        if !read && timeout(AFTERMATH, reading).await.is_err() {
+            tracing::debug!(
+                purpose = command.purpose,
+                "a process it left behind holds its output open"
+            );
+        }
+        exit?
+    };
+    Ok(CommandOutput {
+        exit,
+        omitted: stdout.omitted + stderr.omitted,
+        stdout: stdout.into_text(),
+        stderr: stderr.into_text(),
+        duration: start.elapsed(),
+    })
+}
+
+/// Runs with files for its output, which go on when this program does not.
+async fn recorded(
+    mut prepared: Command,
+    transcript: &Path,
+    command: &CommandSpec,
+    start: Instant,
+) -> std::io::Result<CommandOutput> {
+    let create = |ending: &str| {
+        let mut path = transcript.as_os_str().to_owned();
+        path.push(ending);
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+    };
+    let (out, err) = (create(".out")?, create(".err")?);
+    // What an earlier step of the same transaction said stays before it.
+    let starts = (out.metadata()?.len(), err.metadata()?.len());
+    prepared.stdout(out.try_clone()?).stderr(err.try_clone()?);
+    let mut child = prepared.spawn()?;
+    let exit = wait(&mut child, command, start).await?;
+    let (stdout, stderr) = (Capture::of(out, starts.0)?, Capture::of(err, starts.1)?);
+    Ok(CommandOutput {
+        exit,
+        omitted: stdout.omitted + stderr.omitted,
+        stdout: stdout.into_text(),
+        stderr: stderr.into_text(),
+        duration: start.elapsed(),
+    })
 }
 
 fn missing(program: &str) -> Failure {
@@ -176,13 +231,8 @@ async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::
         () = sleep_until(start + command.deadline) => {}
     }
     let seconds = command.deadline.as_secs();
-    if command.interruption == Interruption::Forbidden {
-        tracing::warn!(
-            purpose = command.purpose,
-            "`{}` has been running for more than {seconds} s; a transaction is never killed, waiting on",
-            command.program
-        );
-        return Ok(exit_of(child.wait().await?));
+    if let Interruption::ScriptsOnly(marks) = command.interruption {
+        return end_scripts(child, command, marks).await;
     }
     tracing::warn!(
         purpose = command.purpose,
@@ -200,6 +250,44 @@ async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::
         }
     }
     Ok(Exit::DeadlineExceeded)
+}
+
+/// Ends whatever script of the package hangs, again and again, until the transaction is over by
+/// itself.
+async fn end_scripts(
+    child: &mut Child,
+    command: &CommandSpec,
+    marks: &[&str],
+) -> std::io::Result<Exit> {
+    loop {
+        let Some(root) = child.id() else {
+            return Ok(exit_of(child.wait().await?));
+        };
+        let ended = signal_scripts(root, marks, Signal::TERM);
+        for script in &ended {
+            tracing::warn!(
+                purpose = command.purpose,
+                "the package's script `{script}` has not ended within {} s and is ended",
+                command.deadline.as_secs()
+            );
+        }
+        if ended.is_empty() {
+            tracing::warn!(
+                purpose = command.purpose,
+                "`{}` has been running for more than {} s; a transaction is never killed, waiting on",
+                command.program,
+                command.deadline.as_secs()
+            );
+        } else if let Ok(status) = timeout(FAREWELL, child.wait()).await {
+            return Ok(exit_of(status?));
+        } else {
+            // Whoever ignored SIGTERM.
+            signal_scripts(root, marks, Signal::KILL);
+        }
+        if let Ok(status) = timeout(NEXT_SCRIPT, child.wait()).await {
+            return Ok(exit_of(status?));
+        }
+    }
 }
 
 fn exit_of(status: ExitStatus) -> Exit {
@@ -235,6 +323,17 @@ impl Capture {
         let excess = self.tail.len().saturating_sub(KEPT / 2);
         self.tail.drain(..excess);
         self.omitted += excess as u64;
+    }
+
+    /// What was written to the file from that byte on.
+    fn of(mut file: File, from: u64) -> std::io::Result<Self> {
+        let mut capture = Self::default();
+        file.seek(SeekFrom::Start(from))?;
+        let mut buffer = vec![0; 64 * 1024];
+        while let count @ 1.. = file.read(&mut buffer)? {
+            capture.keep(&buffer[..count]);
+        }
+        Ok(capture)
     }
 
     fn into_text(self) -> String {

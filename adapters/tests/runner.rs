@@ -112,11 +112,53 @@ async fn a_query_dies_at_its_deadline_with_all_its_children() {
 async fn a_transaction_is_never_killed() {
     let mut command = shell("sleep 1; echo finished");
     command.deadline = Duration::from_millis(100);
-    command.interruption = Interruption::Forbidden;
+    command.interruption = Interruption::ScriptsOnly(&[]);
     let output = run(&command).await;
     assert_eq!(
         (output.exit, output.stdout.as_str()),
         (Exit::Code(0), "finished\n")
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_script_that_hangs_is_ended_and_what_runs_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("hanging-postinst");
+    // Deaf to SIGTERM, and with a child of its own.
+    std::fs::write(&script, "trap '' TERM; sleep 300; sleep 300").unwrap();
+    let manager = folder.path().join("manager");
+    let text = "(sleep 300; echo never) & sh ./hanging-postinst; echo script returned $?; kill $!";
+    std::fs::write(&manager, text).unwrap();
+    let mut command = shell(&format!(
+        "cd {} && exec sh ./manager",
+        folder.path().display()
+    ));
+    command.deadline = Duration::from_millis(300);
+    command.interruption = Interruption::ScriptsOnly(&["hanging-postinst"]);
+    let start = Instant::now();
+    let output = run(&command).await;
+    assert_eq!(
+        (output.exit, output.stdout.as_str()),
+        (Exit::Code(0), "script returned 137\n")
+    );
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_transcript_gets_the_output_and_each_step_is_told_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let transcript = folder.path().join("attempt");
+    let step = |text: &str| shell(text).recorded_at(transcript.clone());
+    run(&step("echo one; echo two >&2")).await;
+    let output = run(&step("echo three; echo four >&2")).await;
+    assert_eq!(
+        (output.stdout.as_str(), output.stderr.as_str()),
+        ("three\n", "four\n")
+    );
+    let read = |ending| std::fs::read_to_string(folder.path().join(ending)).unwrap();
+    assert_eq!(
+        (read("attempt.out"), read("attempt.err")),
+        ("one\nthree\n".into(), "two\nfour\n".into())
     );
 }
 

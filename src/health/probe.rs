@@ -97,6 +97,7 @@ async fn run_command(command: &[String], timeout: Duration, runner: &impl Runner
         deadline: timeout,
         interruption: Interruption::Allowed,
         needs_root: false,
+        transcript: None,
     };
     match runner.run(&spec).await {
         Err(failure) => ProbeResult::NotRun(failure.to_string()),

@@ -15,6 +15,7 @@ pub fn query(unit: &str) -> CommandSpec {
         deadline: Duration::from_secs(15),
         interruption: Interruption::Allowed,
         needs_root: false,
+        transcript: None,
     }
 }
 
@@ -29,6 +30,7 @@ pub fn revive(verb: &str, unit: &str) -> CommandSpec {
         deadline: Duration::from_secs(120),
         interruption: Interruption::Allowed,
         needs_root: true,
+        transcript: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! apt drives dpkg. Everything goes through a private configuration, given with `-c`: it is read
 //! after the host's (whose proxies and hooks stay) and, other than `-o`, can clear lists.
 
+mod dpkg;
 mod failures;
 mod outcome;
 mod pin;
@@ -184,7 +185,7 @@ impl PackageManager for Apt {
             format!("install {} {}", change.package, change.to),
             Duration::from_secs(30 * 60),
         )
-        .as_transaction()
+        .as_transaction(dpkg::SCRIPTS)
     }
 
     fn read_install(
@@ -193,6 +194,30 @@ impl PackageManager for Apt {
         output: &CommandOutput,
     ) -> Result<Vec<String>, Failure> {
         outcome::read_install(change, output)
+    }
+
+    fn install_file(&self, change: &Change, file: &Path) -> CommandSpec {
+        dpkg::install_file(change, file)
+    }
+
+    fn read_install_file(&self, output: &CommandOutput) -> Result<Vec<String>, Failure> {
+        dpkg::read_transaction(output)
+    }
+
+    fn finish(&self, package: &PackageName) -> Option<CommandSpec> {
+        Some(dpkg::finish(package))
+    }
+
+    fn verify(&self, package: &PackageName) -> CommandSpec {
+        dpkg::verify(package)
+    }
+
+    fn read_verification(&self, output: &CommandOutput) -> Result<Vec<String>, Failure> {
+        dpkg::read_verification(output)
+    }
+
+    fn locks(&self) -> [&'static str; 2] {
+        dpkg::LOCKS
     }
 
     fn hold_files(&self) -> Vec<PathBuf> {

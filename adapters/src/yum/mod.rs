@@ -17,6 +17,7 @@ use crate::manager::{
 use crate::pin::{PinPlace, Unpinned};
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
 use crate::rpm;
+use crate::rpm_file;
 use crate::version::{PackageName, TargetVersion};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -192,7 +193,8 @@ impl PackageManager for Yum {
         arguments.push("-y".to_owned());
         arguments.extend(transaction(change));
         let purpose = format!("install {} {}", change.package, change.to);
-        self.query(arguments, purpose, 30 * 60).as_transaction()
+        self.query(arguments, purpose, 30 * 60)
+            .as_transaction(rpm_file::SCRIPTS)
     }
 
     fn read_install(
@@ -201,6 +203,30 @@ impl PackageManager for Yum {
         output: &CommandOutput,
     ) -> Result<Vec<String>, Failure> {
         outcome::read_install(change, output)
+    }
+
+    fn install_file(&self, change: &Change, file: &Path) -> CommandSpec {
+        rpm_file::install_file(change, file)
+    }
+
+    fn read_install_file(&self, output: &CommandOutput) -> Result<Vec<String>, Failure> {
+        rpm_file::read_install_file(output)
+    }
+
+    fn finish(&self, _package: &PackageName) -> Option<CommandSpec> {
+        None
+    }
+
+    fn verify(&self, package: &PackageName) -> CommandSpec {
+        rpm_file::verify(package)
+    }
+
+    fn read_verification(&self, output: &CommandOutput) -> Result<Vec<String>, Failure> {
+        rpm_file::read_verification(output)
+    }
+
+    fn locks(&self) -> [&'static str; 2] {
+        rpm_file::LOCKS
     }
 
     fn hold_files(&self) -> Vec<PathBuf> {
