@@ -1,21 +1,17 @@
 //! One change, from a decision that says so to what came of it.
 
-use crate::apply::{Agent, Applied, apply};
 use crate::config::RepositorySource;
 use crate::decision::authorize::failure_reason;
-use crate::decision::{Decision, Gate, GateName, Reason, Timing, Verdict, authorize, decide};
+use crate::decision::{Decision, Gate, GateName, Timing, Verdict, authorize, decide};
 use crate::gather::{self, Gathered, Sources};
-use crate::health::probe::Probes;
-use crate::outcome::{self, State};
+use crate::outcome::State;
 use crate::proof;
 use crate::report::document::SignatureReport;
 use crate::report::{AgentReport, build};
 use crate::repository::{Offer, Prepared};
-use crate::state::agent::Attempt;
-use crate::state::history;
 use crate::tick::{Context, prepared, views};
-use crate::trust::Proof;
 use crate::trust::view::Listed;
+use crate::update::{self, Fetched};
 use adapters::{Change, Failure, Guard, Runner};
 use anyhow::Result;
 
@@ -50,8 +46,8 @@ pub(crate) async fn act<R: Runner>(
         return Ok(());
     };
     report.target.package_version = Some(change.to.as_str().to_owned());
-    let proof = match fetch(context, sources, offer, change).await {
-        Ok(proof) => proof,
+    let fetched = match fetch(context, sources, offer, change).await {
+        Ok(fetched) => fetched,
         Err(failure) => {
             let reason = failure_reason(&failure);
             let gate = Gate::closed(GateName::Repository, reason, failure.to_string());
@@ -62,18 +58,13 @@ pub(crate) async fn act<R: Runner>(
             return Ok(());
         }
     };
-    report.signature = Some(SignatureReport::new(&proof, offer.proven.proof().is_some()));
+    report.signature = Some(SignatureReport::new(
+        &fetched.proof,
+        offer.proven.proof().is_some(),
+    ));
     if let Some(timing) = still_proceeds(context, name, sources, gathered, report).await {
-        install(
-            context,
-            name,
-            sources,
-            gathered,
-            (offer, change),
-            timing,
-            report,
-        )
-        .await;
+        let what = (offer, change, fetched);
+        update::begin(context, name, sources, gathered, what, timing, report).await?;
     }
     Ok(())
 }
@@ -107,94 +98,13 @@ async fn still_proceeds<R: Runner>(
     None
 }
 
-/// Makes the change, observes it, and records what came of it.
-async fn install<R: Runner>(
-    context: &Context<'_, R>,
-    name: &str,
-    sources: &Sources<'_, R>,
-    gathered: &mut Gathered,
-    (offer, change): (&Offer, &Change),
-    timing: Timing,
-    report: &mut AgentReport,
-) {
-    let guard = guard(&offer.listed);
-    let install = sources.manager.install(&offer.view, change, guard.as_ref());
-    report.plan = vec![install.to_string()];
-    let started_at = context.later();
-    tracing::info!(
-        agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),
-        "updating"
-    );
-    let probes = Probes {
-        unit: gathered.unit.clone(),
-        http: sources.policy.health.http.clone(),
-        command: sources.policy.health.command.clone(),
-        timeout: sources.policy.health.timeout,
-        confirm: sources.policy.health.confirm,
-    };
-    let agent = Agent {
-        probes: &probes,
-        restart: sources.policy.restart,
-        health_before: gathered.facts.health.value(),
-    };
-    let applied = apply(sources.manager, &install, change, &agent, context.runner).await;
-    let attempt = Attempt {
-        from: change.from.as_str().to_owned(),
-        to: change.to.as_str().to_owned(),
-        trigger: timing.reason().as_str(),
-        result: applied.reason.as_str(),
-        started_at,
-        ended_at: context.later(),
-    };
-    take_over(report, &applied, timing.reason());
-    // The change is made: a full disk must not hide what came of it.
-    if let Err(error) = record(context, name, &attempt, report) {
-        report.warnings.push(format!("not recorded: {error:#}"));
-    }
-    if outcome::exit_code(applied.reason) == 0 {
-        gathered.state.pending = None;
-    }
-    gathered.state.restarts = applied
-        .examination
-        .and_then(|examination| examination.restarts);
-    report.last_attempt = Some(attempt.clone());
-    gathered.state.last_attempt = Some(attempt);
-}
-
-fn record<R>(
-    context: &Context<'_, R>,
-    name: &str,
-    attempt: &Attempt,
-    report: &AgentReport,
-) -> Result<()> {
-    let event = history::Event {
-        schema: crate::report::document::SCHEMA,
-        id: format!("{}-{name}", attempt.started_at.format("%Y%m%dT%H%M%S%.3fZ")),
-        time: attempt.ended_at,
-        host: &context.host,
-        agent: name,
-        trigger: attempt.trigger.clone(),
-        reason: attempt.result.clone(),
-        from: &attempt.from,
-        to: &attempt.to,
-        seconds: (attempt.ended_at - attempt.started_at).as_seconds_f64(),
-        uid: rustix::process::getuid().as_raw(),
-        signing_key: report
-            .signature
-            .as_ref()
-            .map(|signature| signature.fingerprint.as_str()),
-        updater_version: env!("CARGO_PKG_VERSION"),
-    };
-    history::append(context.layout, &event)
-}
-
 /// Fetches the package file and proves it: what goes to the installer is what was signed.
 async fn fetch<R: Runner>(
     context: &Context<'_, R>,
     sources: &Sources<'_, R>,
     offer: &Offer,
     change: &Change,
-) -> Result<Proof, Failure> {
+) -> Result<Fetched, Failure> {
     let manager = sources.manager;
     let output = context
         .runner
@@ -207,7 +117,7 @@ async fn fetch<R: Runner>(
             .proven
             .prove_file(&offer.view, manager.kind(), &offer.listed, change, now)?;
     tracing::info!(file = %path.display(), key = %proof.fingerprint, "proven");
-    Ok(proof)
+    Ok(Fetched { file: path, proof })
 }
 
 /// Our own program as the last look, where the index names a hash that it can compare.
@@ -221,34 +131,4 @@ pub(crate) fn guard(listed: &Listed) -> Option<Guard> {
         .chars()
         .all(plain)
         .then_some(Guard { program, sha256 })
-}
-
-/// The report after a change.
-fn take_over(report: &mut AgentReport, applied: &Applied, trigger: Reason) {
-    report.reason = applied.reason;
-    report.state = match applied.reason {
-        Reason::Updated => State::Updated,
-        Reason::RestartPending => State::RestartPending,
-        _ => State::Failed,
-    };
-    report.exit_code = outcome::exit_code(applied.reason);
-    report.message = match applied.reason {
-        Reason::Updated => format!(
-            "{} ({})",
-            applied.message,
-            trigger.as_str().replace('_', " ")
-        ),
-        _ => applied.message.clone(),
-    };
-    report.hint.clone_from(&applied.hint);
-    report.warnings.extend(applied.warnings.iter().cloned());
-    let before = report.installed.clone();
-    report.installed = build::installed(applied.installed.as_ref());
-    report.changed = report.installed != before;
-    if let Some(examination) = &applied.examination {
-        report.health = build::health(Some(&examination.health));
-        if applied.reason == Reason::Updated && examination.main_pid.is_some() {
-            report.running.version.clone_from(&report.installed.version);
-        }
-    }
 }

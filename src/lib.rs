@@ -1,11 +1,9 @@
 //! Keeps an agent at the version its cluster supports.
 //!
 //! One tick over an agent: `gather` learns the facts, `decision` decides purely, `repository` asks
-//! what the repository offers, `apply` makes the change and looks at what came of it, `report`
+//! what the repository offers, `transaction` makes the change, looks at what came of it and undoes it, `report`
 //! tells. The package managers themselves are values of the crate `adapters`.
 
-/// Makes the change and looks at what came of it.
-pub mod apply;
 /// One change, from the decision to what came of it.
 mod change;
 /// The command line.
@@ -26,6 +24,8 @@ pub mod health;
 pub mod host;
 /// States, reasons and exit codes. Pure.
 pub mod outcome;
+/// Proven package files in our own cache.
+pub mod packages;
 /// Our own pin on the package, so that a general upgrade leaves it alone.
 pub mod pin;
 /// Proves what a refresh and a download left, with the keys that the host has.
@@ -38,9 +38,17 @@ pub mod repository;
 pub mod schedule;
 /// What is remembered from tick to tick.
 pub mod state;
+/// Signals while a change is being made.
+pub mod stop;
 /// One tick over one agent.
 pub mod tick;
+/// One change to the package, observed, rolled back or recovered.
+mod transaction;
 /// Proof before installing: signatures, checksums and dates.
 pub mod trust;
+/// Begins a transaction, or takes one up, and reports it.
+mod update;
 /// The version server: asked for the target, its urgency and its schedule; and an embedded one.
 pub mod version_server;
+/// The present version's package, before it is replaced.
+mod way_back;

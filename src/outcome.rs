@@ -17,6 +17,8 @@ pub enum State {
     WouldUpdate,
     /// Installed, and the old process still runs.
     RestartPending,
+    /// The new version was unhealthy, and the version before is back.
+    RolledBack,
     /// Quarantined target.
     Quarantined,
     /// Nothing was changed, because something is wrong.
@@ -59,8 +61,10 @@ pub fn exit_code(reason: Reason) -> u8 {
         | Reason::OutsideCompatibleRange
         | Reason::NoSchedule
         | Reason::WindowOpen
-        | Reason::Overdue => 0,
-        Reason::InternalError => 1,
+        | Reason::Overdue
+        | Reason::Interrupted
+        | Reason::BackingOff => 0,
+        Reason::InternalError | Reason::StateDamaged => 1,
         Reason::ConfigurationInvalid | Reason::NotConfigured => 20,
         Reason::VersionServerUnreachable | Reason::VersionServerInvalid => 21,
         Reason::NotOffered => 22,
@@ -79,7 +83,8 @@ pub fn exit_code(reason: Reason) -> u8 {
         | Reason::DiskFull => 26,
         Reason::RepositoryUnreachable => 27,
         Reason::InstallFailed => 30,
-        Reason::UnhealthyAfterUpdate => 32,
+        Reason::RolledBack => 31,
+        Reason::UnhealthyAfterUpdate | Reason::RollbackFailed => 32,
         Reason::Quarantined => 33,
         Reason::AnotherInstance => 75,
         Reason::NeedsRoot => 77,

@@ -1,6 +1,5 @@
 //! One tick over one agent: gather, decide, and do what the decision says.
 
-use crate::apply::runs_installed_file;
 use crate::change;
 use crate::config::{self, Policy, RepositorySource};
 use crate::decision::{Decision, Reason, Verdict, authorize, decide};
@@ -13,6 +12,9 @@ use crate::report::{AgentReport, build};
 use crate::repository::{Prepared, Request, Source, prepare};
 use crate::state::Layout;
 use crate::state::agent::AgentState;
+use crate::stop::StopRequest;
+use crate::transaction::observe::runs_installed_file;
+use crate::update;
 use crate::version_server::Client;
 use adapters::{Installed, RepositoryEntry, Runner};
 use anyhow::{Context as _, Result};
@@ -52,6 +54,8 @@ pub struct Context<'a, R> {
     pub is_root: bool,
     /// Name of the host.
     pub host: String,
+    /// Whether somebody wants us to stop.
+    pub stop: StopRequest,
 }
 
 impl<R> Context<'_, R> {
@@ -68,6 +72,7 @@ impl<R> Context<'_, R> {
             now: self.later(),
             started: Instant::now(),
             host: self.host.clone(),
+            stop: self.stop.clone(),
             ..*self
         }
     }
@@ -124,7 +129,13 @@ async fn tick<R: Runner>(
             ));
         }
     };
-    let (stored, unreadable) = load_state(context, name)?;
+    let (mut stored, unreadable) = load_state(context, name)?;
+    if context.mode == Mode::Act {
+        let host = (manager.as_ref(), policy);
+        if let Some(report) = update::take_up(context, name, host, &mut stored).await? {
+            return Ok(report);
+        }
+    }
     let client = Client::new(&policy.version_server).map_err(|error| error.to_string());
     let sources = Sources {
         policy,

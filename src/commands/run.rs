@@ -9,6 +9,7 @@ use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build};
 use crate::state::lock::{Acquired, Lock, acquire};
 use crate::state::{Layout, files};
+use crate::stop::StopRequest;
 use crate::tick::{Context, Mode, serve};
 use adapters::ProcessRunner;
 use anyhow::{Context as _, Result};
@@ -103,6 +104,7 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
         forced: arguments.now,
         is_root,
         host: host::name(),
+        stop: StopRequest::default(),
     };
     let mut reports = Vec::new();
     for (name, policy) in agents {

@@ -5,6 +5,7 @@ use crate::host;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document};
 use crate::state::files;
+use crate::stop::StopRequest;
 use crate::tick::{Context, Mode, serve};
 use adapters::ProcessRunner;
 use anyhow::{Context as _, Result};
@@ -55,6 +56,7 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
                     forced: false,
                     is_root: rustix::process::geteuid().is_root(),
                     host: host::name(),
+                    stop: StopRequest::default(),
                 };
                 serve(&context, name, policy).await
             }

@@ -154,8 +154,18 @@ pub enum Reason {
     NeedsRoot,
     /// The installation failed.
     InstallFailed,
-    /// The new version is unhealthy.
+    /// The new version was unhealthy, and the version before is back.
+    RolledBack,
+    /// The new version is unhealthy, and there is no way back.
     UnhealthyAfterUpdate,
+    /// Neither version could be brought to work.
+    RollbackFailed,
+    /// A change is under way; we were asked to stop before it was over.
+    Interrupted,
+    /// Earlier attempts failed, and the next one is not due yet.
+    BackingOff,
+    /// A file of ours is damaged, so that nothing is known of the past.
+    StateDamaged,
     /// Another instance is running.
     AnotherInstance,
     /// A fault of this program.

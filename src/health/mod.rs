@@ -6,6 +6,8 @@
 pub mod http;
 /// Takes samples.
 pub mod probe;
+/// Whether a version that was just installed works.
+pub mod settle;
 /// What systemd says of a unit.
 pub mod unit;
 /// What follows from the samples.

@@ -6,7 +6,7 @@ use adapters::{CommandSpec, Exit, Interruption, Runner};
 use std::time::Duration;
 
 /// Time between two looks while something has to be confirmed.
-const INTERVAL: Duration = Duration::from_secs(2);
+pub(super) const INTERVAL: Duration = Duration::from_secs(2);
 
 /// What the policy asks for.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub async fn examine(
     }
 }
 
-async fn sample(probes: &Probes, runner: &impl Runner) -> Sample {
+pub(super) async fn sample(probes: &Probes, runner: &impl Runner) -> Sample {
     let unit = match &probes.unit {
         None => None,
         Some(Err(why)) => Some(UnitSample::unknown(why.clone())),

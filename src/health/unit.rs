@@ -2,7 +2,8 @@ use adapters::{CommandOutput, CommandSpec, Interruption};
 use std::time::Duration;
 
 /// The properties that are asked for; names as in org.freedesktop.systemd1(5).
-const PROPERTIES: &str = "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID";
+const PROPERTIES: &str =
+    "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,CanReload";
 
 /// Asks systemd for one unit. Needs neither root nor a password agent.
 pub fn query(unit: &str) -> CommandSpec {
@@ -62,6 +63,8 @@ pub struct UnitSample {
     pub restarts: u64,
     /// Its main process, if it has one.
     pub main_pid: Option<u32>,
+    /// Whether it can be reloaded, which is kinder to its sessions than a restart.
+    pub can_reload: bool,
 }
 
 impl UnitSample {
@@ -71,6 +74,7 @@ impl UnitSample {
             state: UnitState::Unknown(why.into()),
             restarts: 0,
             main_pid: None,
+            can_reload: false,
         }
     }
 
@@ -106,6 +110,7 @@ impl UnitSample {
             state,
             restarts: property("NRestarts").parse().unwrap_or(0),
             main_pid: property("MainPID").parse().ok().filter(|pid| *pid != 0),
+            can_reload: property("CanReload") == "yes",
         }
     }
 }

@@ -130,6 +130,7 @@ mod tests {
                 state,
                 restarts,
                 main_pid: None,
+                can_reload: false,
             }),
             probes,
         }

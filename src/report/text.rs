@@ -63,7 +63,9 @@ fn conclusion(out: &mut impl Write, agent: &AgentReport, paint: Paint) -> io::Re
         | State::RestartPending
         | State::Busy
         | State::NotConfigured => AnsiColor::Yellow.on_default(),
-        State::Quarantined | State::Refused | State::Failed => AnsiColor::Red.on_default(),
+        State::Quarantined | State::Refused | State::Failed | State::RolledBack => {
+            AnsiColor::Red.on_default()
+        }
     };
     let name = paint.apply(style.bold(), &agent.name);
     writeln!(out, "{name}: {}", agent.message)?;

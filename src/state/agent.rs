@@ -1,7 +1,8 @@
+use super::journal::KeptPackage;
 use super::{Layout, files};
 use crate::trust::Freshness;
 use crate::version_server::{Kept, VersionAnswer};
-use adapters::version::TargetVersion;
+use adapters::version::{NativeVersion, TargetVersion};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,12 @@ pub struct AgentState {
     pub last_attempt: Option<Attempt>,
     /// The newest index ever seen of each repository.
     pub freshness: Freshness,
+    /// Proven package files in our own cache.
+    pub packages: Vec<KeptPackage>,
+    /// The version before the last update that went well: where `rollback` goes.
+    pub last_good: Option<NativeVersion>,
+    /// Failed attempts at the present target, which are spaced out.
+    pub failures: Option<Failures>,
     /// Our own pin on the package; remembered before it is placed.
     pub pin: Option<PinRecord>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
@@ -57,6 +64,17 @@ pub struct Pending {
     pub target: TargetVersion,
     /// When it was first seen to differ. UTC.
     pub since: DateTime<Utc>,
+}
+
+/// Failed attempts at one target that were not the version's fault.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Failures {
+    /// Native version that was to be installed.
+    pub to: String,
+    /// How many in a row.
+    pub count: u32,
+    /// The last one. UTC.
+    pub last_at: DateTime<Utc>,
 }
 
 /// Our own pin: what it is on, and where.
@@ -96,6 +114,9 @@ pub struct Quarantined {
 /// One attempt at a change.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Attempt {
+    /// Its id, as in the history and in the names of the transcripts.
+    #[serde(default)]
+    pub id: String,
     /// Native version before.
     pub from: String,
     /// Native version that was to be installed.

@@ -2,8 +2,8 @@ use super::{Layout, files};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 /// One line of the record.
@@ -33,6 +33,8 @@ pub struct Event<'a> {
     pub uid: u32,
     /// Fingerprint of the key that proved the package, in upper-case hexadecimal.
     pub signing_key: Option<&'a str>,
+    /// What the package manager printed: files that start so, with the endings `.out` and `.err`.
+    pub transcript: Option<&'a str>,
     /// Version of this program.
     pub updater_version: &'a str,
 }
@@ -62,6 +64,37 @@ pub struct PinEvent<'a> {
     pub uid: u32,
     /// Version of this program.
     pub updater_version: &'a str,
+}
+
+/// Appends one event unless its id is among the last ones: what was cut off right after it was
+/// recorded comes to the same end again.
+pub fn append_once(layout: &Layout, id: &str, event: &impl Serialize) -> Result<()> {
+    let mark = serde_json::to_string(id).context("render an id")?;
+    if tail(layout)?.contains(&format!("\"id\":{mark}")) {
+        return Ok(());
+    }
+    append(layout, event)
+}
+
+/// The last lines of the record.
+fn tail(layout: &Layout) -> Result<String> {
+    const MOST_BYTES: u64 = 64 * 1024;
+    let path = layout.history();
+    let read = (|| -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(&path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(MOST_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })();
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        read => {
+            let bytes = read.with_context(|| format!("read {}", path.display()))?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        }
+    }
 }
 
 /// Appends one event; the line is durable when this returns.

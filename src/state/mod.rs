@@ -6,6 +6,8 @@ pub mod agent;
 pub mod files;
 /// The append-only record.
 pub mod history;
+/// What is about to be done, before it is done.
+pub mod journal;
 /// One instance at a time.
 pub mod lock;
 
@@ -55,6 +57,26 @@ impl Layout {
     /// The state of one agent.
     pub fn agent_state(&self, agent: &str) -> PathBuf {
         self.agents().join(format!("{agent}.json"))
+    }
+
+    /// The folder of the agents' journals.
+    pub fn journals(&self) -> PathBuf {
+        self.state().join("journal")
+    }
+
+    /// The journal of one agent.
+    pub fn journal(&self, agent: &str) -> PathBuf {
+        self.journals().join(format!("{agent}.json"))
+    }
+
+    /// What the package manager printed in each transaction.
+    pub fn transcripts(&self) -> PathBuf {
+        self.state().join("transcripts")
+    }
+
+    /// Proven package files of one agent.
+    pub fn packages(&self, agent: &str) -> PathBuf {
+        self.cache().join("packages").join(agent)
     }
 
     /// The last tick's findings, for everybody to read.

@@ -1,0 +1,358 @@
+//! One change to the package, from the journal's first line to a settled host.
+//!
+//! [`install`] begins a change, [`recover`] takes up one that something cut off; both end in
+//! [`drive`], which looks at the host, takes the next [`step`], and looks again, until one version is
+//! installed, whole and observed, or nothing can be done any more.
+
+/// What is looked at, and the agent's service.
+pub(crate) mod observe;
+/// Who else is at work on the package database.
+mod quiet;
+/// What is recorded when it is over.
+mod settle;
+/// What follows from the evidence. Pure.
+mod step;
+
+use crate::config::Policy;
+use crate::decision::Reason;
+use crate::health::probe::{Examination, Probes};
+use crate::packages;
+use crate::state::agent::AgentState;
+use crate::state::files;
+use crate::state::journal::{Event, Journal, Phase, Transaction, Undo, UndoKind};
+use crate::stop::StopRequest;
+use crate::tick::Context;
+use adapters::{CommandSpec, Failure, Installed, PackageManager, Runner};
+use anyhow::{Context as _, Result};
+use observe::{Observed, look, observe};
+use quiet::{MARK, wait_until_quiet};
+use settle::{End, settled};
+use step::{Blame, Finding, Means, Step, next_step};
+
+/// The agent, and what a change to its package needs.
+#[derive(Debug)]
+pub(crate) struct Scene<'a, R> {
+    /// The tick.
+    pub context: &'a Context<'a, R>,
+    /// The agent's name.
+    pub agent: &'a str,
+    /// Its policy.
+    pub policy: &'a Policy,
+    /// The host's package manager.
+    pub manager: &'a dyn PackageManager,
+    /// How to tell that it works.
+    pub probes: Probes,
+    /// Whether somebody wants us to stop.
+    pub stop: StopRequest,
+}
+
+/// What came of a change.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Applied {
+    /// `updated`, `rolled_back`, `restart_pending`, or what went wrong.
+    pub reason: Reason,
+    /// The same for a person, one line.
+    pub message: String,
+    /// The way out, where there is one.
+    pub hint: Option<String>,
+    /// What deserves attention and stopped nothing.
+    pub warnings: Vec<String>,
+    /// What the package database says afterwards.
+    pub installed: Option<Installed>,
+    /// The agent afterwards.
+    pub examination: Option<Examination>,
+}
+
+impl<R: Runner> Scene<'_, R> {
+    fn runner(&self) -> &R {
+        self.context.runner
+    }
+
+    fn unit(&self) -> Option<&str> {
+        self.probes
+            .unit
+            .as_ref()
+            .and_then(|unit| unit.as_deref().ok())
+    }
+
+    /// The unit, for the journal.
+    pub(crate) fn unit_name(&self) -> Option<String> {
+        self.unit().map(str::to_owned)
+    }
+
+    /// Goes on to the next phase. Where the disk does not take it the work goes on: the phase
+    /// before leads a later start to the same step, by what it finds on the host.
+    fn note(&self, journal: &mut Journal, event: Event, warnings: &mut Vec<String>) {
+        let now = self.context.later();
+        if let Err(error) = journal.record(self.context.layout, self.agent, event, now) {
+            warnings.push(format!("the journal is behind: {error:#}"));
+            journal.phase = journal.phase.after(event).unwrap_or(journal.phase);
+        }
+    }
+
+    /// A command of the transaction: marked, so that it is found again, with its output in files.
+    fn marked(&self, command: CommandSpec, change: &Transaction) -> CommandSpec {
+        command
+            .with_environment(MARK, change.id.clone())
+            .within(self.policy.transaction_deadline)
+            .recorded_at(self.context.layout.transcripts().join(&change.id))
+    }
+}
+
+/// Makes the change that `journal` is about to hold, with the manager's own command.
+///
+/// # Errors
+/// The journal cannot be written; nothing was changed.
+pub(crate) async fn install<R: Runner>(
+    scene: &Scene<'_, R>,
+    change: Transaction,
+    command: CommandSpec,
+    (journal, state): (&mut Journal, &mut AgentState),
+) -> Result<Applied> {
+    let layout = scene.context.layout;
+    files::create_folder(&layout.transcripts(), 0o700)?;
+    let command = scene.marked(command, &change);
+    journal.transaction = Some(change);
+    scene.stop.hold_back().context("hold signals back")?;
+    journal.record(layout, scene.agent, Event::Begun, scene.context.later())?;
+    let change = transaction(journal)?;
+    let mut run = Run::default();
+    match scene.runner().run(&command).await {
+        Ok(output) => match scene.manager.read_install(&change.forward(), &output) {
+            Ok(lines) => run.warnings.extend(lines),
+            Err(failure) => run.told = Some(failure),
+        },
+        Err(failure) => run.told = Some(failure),
+    }
+    scene.note(journal, Event::Returned, &mut run.warnings);
+    drive(scene, (journal, state), run).await
+}
+
+/// Takes up a change that was cut off: waits until nothing of it is left running, then finishes or
+/// undoes it.
+///
+/// # Errors
+/// The journal cannot be read or written.
+pub(crate) async fn recover<R: Runner>(
+    scene: &Scene<'_, R>,
+    (journal, state): (&mut Journal, &mut AgentState),
+) -> Result<Applied> {
+    let change = transaction(journal)?;
+    tracing::warn!(
+        agent = scene.agent,
+        from = change.from.as_str(),
+        to = change.to.as_str(),
+        phase = ?journal.phase,
+        "taking up a change that was cut off"
+    );
+    scene.stop.hold_back().context("hold signals back")?;
+    let run = Run {
+        cut_off: true,
+        ..Run::default()
+    };
+    drive(scene, (journal, state), run).await
+}
+
+fn transaction(journal: &Journal) -> Result<Transaction> {
+    journal
+        .transaction
+        .clone()
+        .context("the journal names no change")
+}
+
+/// What this run of the program has seen of the change.
+#[derive(Debug, Default)]
+struct Run {
+    /// What the package manager complained of last.
+    told: Option<Failure>,
+    /// Whether an earlier run of the program began it.
+    cut_off: bool,
+    warnings: Vec<String>,
+}
+
+async fn drive<R: Runner>(
+    scene: &Scene<'_, R>,
+    (journal, state): (&mut Journal, &mut AgentState),
+    mut run: Run,
+) -> Result<Applied> {
+    loop {
+        let change = transaction(journal)?;
+        if let Err(holder) = quiet(scene, &change).await {
+            return Ok(Applied::later(Reason::PackageManagerBusy, &holder, run));
+        }
+        let (installed, finding) = look(scene, &change).await;
+        let means = means(scene, &change);
+        let script_failed = matches!(run.told, Some(Failure::Script(_)));
+        let step = next_step(
+            journal.phase,
+            &finding,
+            means,
+            script_failed,
+            change.repairs,
+        );
+        tracing::debug!(agent = scene.agent, phase = ?journal.phase, ?finding, ?step, "next step");
+        match step {
+            Step::Leave => {
+                let why = finding.describe();
+                return Ok(Applied::later(Reason::PackageDatabaseUnreadable, &why, run));
+            }
+            Step::Finish => {
+                if let Some(command) = scene.manager.finish(&change.package) {
+                    repair(scene, journal, command, &mut run).await?;
+                }
+            }
+            Step::PutNew => {
+                if let Some(new) = &change.new {
+                    let command = scene.manager.install_file(&change.forward(), &new.file);
+                    repair(scene, journal, command, &mut run).await?;
+                }
+            }
+            Step::PutOld(blame) => {
+                if journal.phase != Phase::RollingBack {
+                    let kind = match blame {
+                        Blame::Accident => UndoKind::Accident,
+                        Blame::Version => UndoKind::BadPackage,
+                    };
+                    condemn(
+                        scene,
+                        journal,
+                        kind,
+                        cause(&run, &finding),
+                        &mut run.warnings,
+                    );
+                }
+                if let Some(old) = &change.old {
+                    let command = scene.manager.install_file(&change.backward(), &old.file);
+                    repair(scene, journal, command, &mut run).await?;
+                }
+            }
+            Step::GiveUp => {
+                scene.note(journal, Event::GaveUp, &mut run.warnings);
+                let end = End::Stuck(cause(&run, &finding));
+                return Ok(settled(scene, (journal, state), installed.ok(), end, run));
+            }
+            Step::Accept => {
+                let end = End::SomebodyElse(finding.describe());
+                return Ok(settled(scene, (journal, state), installed.ok(), end, run));
+            }
+            Step::Observe => {
+                rustix::fs::sync();
+                let is_new = matches!(finding, Finding::New(_));
+                match observe(scene, &change, &mut run.warnings).await {
+                    Observed::Interrupted => {
+                        let why = "asked to stop before the new version was observed";
+                        return Ok(Applied::later(Reason::Interrupted, why, run));
+                    }
+                    Observed::Sick(_, why) if is_new && means.old => {
+                        condemn(scene, journal, UndoKind::Sick, why, &mut run.warnings);
+                    }
+                    observed => {
+                        let end = End::of(is_new, observed);
+                        return Ok(settled(scene, (journal, state), installed.ok(), end, run));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Waits for others at the package manager, and for what an earlier run of ours left behind.
+async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<(), String> {
+    let list = scene.manager.list_files(&scene.policy.package);
+    let files = match scene.runner().run(&list).await {
+        Ok(output) => scene
+            .manager
+            .read_files(&scene.policy.package, &output)
+            .unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    wait_until_quiet(
+        scene.context.layout,
+        scene.manager.locks(),
+        &change.id,
+        &files,
+    )
+    .await
+}
+
+fn means<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Means {
+    let now = scene.context.later();
+    let usable = |package: &crate::state::journal::KeptPackage| {
+        packages::check(package).is_ok()
+            && !packages::is_revoked(
+                scene.context.layout,
+                scene.manager,
+                &package.signing_key,
+                now,
+            )
+    };
+    Means {
+        new: change.new.as_ref().is_some_and(usable),
+        old: change.old.as_ref().is_some_and(usable),
+        finish: scene.manager.finish(&change.package).is_some(),
+    }
+}
+
+/// What is wrong, for a person: what the package manager said, else what was found.
+fn cause(run: &Run, finding: &Finding) -> String {
+    match &run.told {
+        Some(failure) => failure.to_string(),
+        None if run.cut_off => format!("the installation was cut off: {}", finding.describe()),
+        None => finding.describe(),
+    }
+}
+
+/// Decides on the way back, on disk.
+fn condemn<R: Runner>(
+    scene: &Scene<'_, R>,
+    journal: &mut Journal,
+    kind: UndoKind,
+    cause: String,
+    warnings: &mut Vec<String>,
+) {
+    tracing::warn!(agent = scene.agent, %cause, "putting the version before back");
+    if let Some(change) = &mut journal.transaction {
+        change.undo = Some(Undo { kind, cause });
+    }
+    scene.note(journal, Event::Condemned, warnings);
+}
+
+/// Runs one repair; that it was tried is on disk before.
+async fn repair<R: Runner>(
+    scene: &Scene<'_, R>,
+    journal: &mut Journal,
+    command: CommandSpec,
+    run: &mut Run,
+) -> Result<()> {
+    if let Some(change) = &mut journal.transaction {
+        change.repairs += 1;
+    }
+    journal.write(scene.context.layout, scene.agent)?;
+    files::create_folder(&scene.context.layout.transcripts(), 0o700)?;
+    let command = scene.marked(command, &transaction(journal)?);
+    run.told = match scene.runner().run(&command).await {
+        Ok(output) => match scene.manager.read_install_file(&output) {
+            Ok(lines) => {
+                run.warnings.extend(lines);
+                None
+            }
+            Err(failure) => Some(failure),
+        },
+        Err(failure) => Some(failure),
+    };
+    Ok(())
+}
+
+impl Applied {
+    /// Not over: a later tick goes on by the journal.
+    fn later(reason: Reason, why: &str, run: Run) -> Self {
+        Self {
+            reason,
+            message: format!("a change is under way and goes on with the next run: {why}"),
+            hint: None,
+            warnings: run.warnings,
+            installed: None,
+            examination: None,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Who else is at work on the package database.
+
+use crate::host;
+use crate::state::Layout;
+use rustix::process::{Flock, FlockType, fcntl_getlk};
+use std::fs::{self, File};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// The variable by which the processes of one of our transactions are recognised, also when this
+/// program was killed and they were not.
+pub(super) const MARK: &str = "AGENT_UPDATER_TRANSACTION";
+
+/// How long somebody else is waited for. The tools themselves wait as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Waits until nobody holds a lock of the package database, and nothing of the transaction `id` is
+/// left running. Nobody is ever killed, and no lock is removed.
+///
+/// # Errors
+/// Somebody still is at work; the text says who.
+pub(super) async fn wait_until_quiet(
+    layout: &Layout,
+    locks: [&str; 2],
+    id: &str,
+    own_files: &[String],
+) -> Result<(), String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let holder = locks
+            .iter()
+            .find_map(|lock| holder(layout, lock))
+            .or_else(|| survivor(id, own_files));
+        match holder {
+            None => return Ok(()),
+            Some(holder) if Instant::now() >= end => return Err(holder),
+            Some(_) => sleep(INTERVAL).await,
+        }
+    }
+}
+
+/// The process that holds a record lock on the file.
+fn holder(layout: &Layout, lock: &str) -> Option<String> {
+    let file = File::open(layout.host(lock)).ok()?;
+    let held = fcntl_getlk(&file, &Flock::from(FlockType::WriteLock)).ok()??;
+    Some(match held.pid {
+        Some(pid) => {
+            let pid = pid.as_raw_nonzero().get();
+            format!("{lock} is held by process {pid} ({})", name(pid))
+        }
+        None => format!("{lock} is held by a process outside this host's process table"),
+    })
+}
+
+/// A process of our own transaction that outlived us: a script, or the package manager itself. The
+/// agent, where a script started it without a service manager, is none of them.
+fn survivor(id: &str, own_files: &[String]) -> Option<String> {
+    let mark = format!("{MARK}={id}");
+    let entries = fs::read_dir("/proc").ok()?;
+    for entry in entries.flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        let is_ours = environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == mark.as_bytes());
+        let is_agent = || {
+            u32::try_from(pid)
+                .ok()
+                .and_then(host::executable)
+                .is_some_and(|(path, _)| {
+                    own_files
+                        .iter()
+                        .any(|file| path.as_os_str() == file.as_str())
+                })
+        };
+        if is_ours && !is_agent() {
+            return Some(format!(
+                "process {pid} ({}) of an earlier transaction still runs",
+                name(pid)
+            ));
+        }
+    }
+    None
+}
+
+fn name(pid: i32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm"))
+        .map_or_else(|_| "gone".to_owned(), |name| name.trim().to_owned())
+}

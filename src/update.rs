@@ -1,0 +1,226 @@
+//! Begins the transaction that a decision asks for, or takes up one that was cut off, and puts what
+//! came of it into the report.
+
+use crate::change::guard;
+use crate::config::Policy;
+use crate::decision::{Reason, Timing};
+use crate::gather::{Gathered, Sources};
+use crate::health::probe::{Examination, Probes, examine};
+use crate::host;
+use crate::outcome::{self, State};
+use crate::packages;
+use crate::report::{AgentReport, build};
+use crate::repository::Offer;
+use crate::state::agent::AgentState;
+use crate::state::journal::{Journal, KeptPackage, Transaction};
+use crate::tick::Context;
+use crate::transaction::observe::health_before;
+use crate::transaction::{Applied, Scene, install, recover};
+use crate::trust::Proof;
+use crate::way_back;
+use adapters::{Change, PackageManager, Runner};
+use anyhow::Result;
+use std::path::PathBuf;
+
+/// A package file that was fetched and proven.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    /// The file.
+    pub file: PathBuf,
+    /// Whose word it is.
+    pub proof: Proof,
+}
+
+/// Makes the change, observes it, and records what came of it.
+pub(crate) async fn begin<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    (offer, change, fetched): (&Offer, &Change, Fetched),
+    timing: Timing,
+    report: &mut AgentReport,
+) -> Result<()> {
+    let guard = guard(&offer.listed);
+    let command = sources.manager.install(&offer.view, change, guard.as_ref());
+    report.plan = vec![command.to_string()];
+    let scene = scene(
+        context,
+        name,
+        sources.manager,
+        sources.policy,
+        gathered.unit.clone(),
+    );
+    let examination = examined(&scene, gathered).await;
+    let new = keep_new(&scene, change, &fetched, &mut gathered.state, report);
+    let old = way_back::secure(&scene, offer, change, &mut gathered.state).await;
+    let no_way_back = old.as_ref().err().cloned();
+    if let Some(why) = &no_way_back {
+        report
+            .warnings
+            .push(format!("there is no way back to {}: {why}", change.from));
+    }
+    let started_at = context.later();
+    let transaction = Transaction {
+        id: format!("{}-{name}", started_at.format("%Y%m%dT%H%M%S%.3fZ")),
+        package: change.package.clone(),
+        from: change.from.clone(),
+        to: change.to.clone(),
+        architecture: change.architecture.clone(),
+        trigger: timing.reason().as_str(),
+        started_at,
+        health_before: health_before(Some(&examination.health)),
+        unit: scene.unit_name(),
+        ran_before: examination.main_pid.is_some(),
+        new,
+        old: old.ok(),
+        no_way_back,
+        undo: None,
+        repairs: 0,
+    };
+    tracing::info!(
+        agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),
+        "updating"
+    );
+    let mut journal = Journal::load(context.layout, name)?;
+    let applied = install(
+        &scene,
+        transaction,
+        command,
+        (&mut journal, &mut gathered.state),
+    )
+    .await?;
+    take_over(report, &applied, &gathered.state, Some(timing.reason()));
+    Ok(())
+}
+
+/// Finishes or undoes a change that something cut off, before anything new is decided. `None` where
+/// nothing was under way.
+pub(crate) async fn take_up<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    (manager, policy): (&dyn PackageManager, &Policy),
+    state: &mut AgentState,
+) -> Result<Option<AgentReport>> {
+    let mut journal = Journal::load(context.layout, name)?;
+    let Some(change) = journal
+        .transaction
+        .clone()
+        .filter(|_| journal.phase.is_open())
+    else {
+        return Ok(None);
+    };
+    let unit = policy.health.unit.then(|| match change.unit {
+        Some(unit) if host::has_systemd(context.layout) => Ok(unit),
+        _ => Err("systemd does not run on this host".to_owned()),
+    });
+    let scene = scene(context, name, manager, policy, unit);
+    let applied = recover(&scene, (&mut journal, state)).await?;
+    let server = &policy.version_server.url;
+    let mut report = build::without_facts(name, server, applied.reason, String::new(), None);
+    report.gates.clear();
+    report.target.package_version = Some(change.to.as_str().to_owned());
+    report.target.version = change.to.target().map(|version| version.to_string());
+    report.quarantine.clone_from(&state.quarantine);
+    take_over(&mut report, &applied, state, None);
+    report.changed = true;
+    Ok(Some(report))
+}
+
+fn scene<'a, R>(
+    context: &'a Context<'a, R>,
+    agent: &'a str,
+    manager: &'a dyn PackageManager,
+    policy: &'a Policy,
+    unit: Option<Result<String, String>>,
+) -> Scene<'a, R> {
+    Scene {
+        context,
+        agent,
+        policy,
+        manager,
+        probes: Probes {
+            unit,
+            http: policy.health.http.clone(),
+            command: policy.health.command.clone(),
+            timeout: policy.health.timeout,
+            confirm: policy.health.confirm,
+        },
+        stop: context.stop.clone(),
+    }
+}
+
+/// The agent before the change; looked at now where the decision did not need it.
+async fn examined<R: Runner>(scene: &Scene<'_, R>, gathered: &mut Gathered) -> Examination {
+    if let Some(examination) = &gathered.examination {
+        return examination.clone();
+    }
+    let restarts = gathered.state.restarts;
+    let examination = examine(&scene.probes, restarts, scene.context.runner).await;
+    gathered.examination = Some(examination.clone());
+    examination
+}
+
+/// Keeps the new version's package for a repair. Without it the update is still made.
+fn keep_new<R: Runner>(
+    scene: &Scene<'_, R>,
+    change: &Change,
+    fetched: &Fetched,
+    state: &mut AgentState,
+    report: &mut AgentReport,
+) -> Option<KeptPackage> {
+    let place = (scene.context.layout, scene.agent);
+    let version = (&change.to, change.architecture.as_str());
+    let now = scene.context.later();
+    match packages::keep(place, &fetched.file, version, &fetched.proof, now) {
+        Ok(package) => {
+            packages::remember(state, package.clone());
+            Some(package)
+        }
+        Err(error) => {
+            report.warnings.push(format!("{error:#}"));
+            None
+        }
+    }
+}
+
+/// The report after a change.
+fn take_over(
+    report: &mut AgentReport,
+    applied: &Applied,
+    state: &AgentState,
+    trigger: Option<Reason>,
+) {
+    report.reason = applied.reason;
+    report.state = match applied.reason {
+        Reason::Updated => State::Updated,
+        Reason::RestartPending => State::RestartPending,
+        Reason::RolledBack => State::RolledBack,
+        Reason::Interrupted => State::Waiting,
+        _ => State::Failed,
+    };
+    report.exit_code = outcome::exit_code(applied.reason);
+    report.message = match (applied.reason, trigger) {
+        (Reason::Updated, Some(trigger)) => format!(
+            "{} ({})",
+            applied.message,
+            trigger.as_str().replace('_', " ")
+        ),
+        _ => applied.message.clone(),
+    };
+    report.hint.clone_from(&applied.hint);
+    report.warnings.extend(applied.warnings.iter().cloned());
+    report.last_attempt.clone_from(&state.last_attempt);
+    report.quarantine.clone_from(&state.quarantine);
+    if applied.installed.is_some() {
+        let before = report.installed.clone();
+        report.installed = build::installed(applied.installed.as_ref());
+        report.changed = report.installed != before;
+    }
+    if let Some(examination) = &applied.examination {
+        report.health = build::health(Some(&examination.health));
+        if applied.reason == Reason::Updated && examination.main_pid.is_some() {
+            report.running.version.clone_from(&report.installed.version);
+        }
+    }
+}
