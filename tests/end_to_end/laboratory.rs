@@ -151,7 +151,7 @@ impl Host {
             "/etc/agent-updater/config.toml",
             &format!(
                 "[agents.demo]\npackage = \"demo-agent\"\nversion_server.url = \"{}\"\n\
-                 health.http = \"http://127.0.0.1:7777/healthz\"\nhealth.confirm = \"3s\"\n{more}\n",
+                 health.http = \"http://127.0.0.1:7777/healthz\"\nhealth.confirm = \"3s\"\nhealth.settle = \"4s\"\n{more}\n",
                 self.server.url()
             ),
         );
