@@ -3,14 +3,16 @@
 use crate::apply::{Agent, Applied, apply};
 use crate::config::RepositorySource;
 use crate::decision::authorize::failure_reason;
-use crate::decision::{Decision, Gate, GateName, Reason, Timing, Verdict, authorize, decide};
+use crate::decision::{
+    Decision, Gate, GateName, Reading, Reason, Timing, Verdict, authorize, decide,
+};
 use crate::gather::{self, Gathered, Sources};
 use crate::health::probe::Probes;
 use crate::outcome::{self, State};
 use crate::proof;
 use crate::report::document::SignatureReport;
 use crate::report::{AgentReport, build};
-use crate::repository::{Offer, Prepared};
+use crate::repository::{Offer, Prepared, simulate};
 use crate::state::agent::Attempt;
 use crate::state::history;
 use crate::tick::{Context, prepared, views};
@@ -33,49 +35,95 @@ pub(crate) async fn act<R: Runner>(
         return Ok(());
     }
     let folder = views(context.layout);
-    let Some(prepared) = prepared(context, sources, gathered, &folder).await? else {
+    let Some(mut prepared) = prepared(context, sources, gathered, &folder).await? else {
         return Ok(());
     };
+    remember(sources, gathered, &prepared, report);
+    let Some(proof) = authorized(context, name, sources, &mut prepared, report).await else {
+        return Ok(());
+    };
+    let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
+        return Ok(());
+    };
+    report.signature = Some(SignatureReport::new(&proof, offer.proven.proof().is_some()));
+    if let Some(timing) = still_proceeds(context, name, sources, gathered, report).await {
+        let what = (offer, change);
+        install(context, name, sources, gathered, what, timing, report).await;
+    }
+    Ok(())
+}
+
+/// Keeps what was learnt of the repositories, although nothing may be installed from them: a newer
+/// index that was seen counts.
+fn remember<R>(
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    prepared: &Prepared,
+    report: &mut AgentReport,
+) {
     report.warnings.extend(prepared.warnings.iter().cloned());
-    // A newer index is remembered although nothing may be installed from it: what was seen counts.
     gathered.state.freshness.clone_from(&prepared.freshness);
     if sources.policy.repository.source == RepositorySource::Host {
         gathered.offering = Some(prepared.offering.clone());
     }
-    build::authorized(report, authorize(&prepared.facts), name);
-    let Prepared { facts, offer, .. } = &prepared;
-    let (Some(change), Some(offer), 0, State::WouldUpdate) =
-        (&facts.change, offer, report.exit_code, report.state)
-    else {
-        return Ok(());
+    if prepared.located.is_some() {
+        gathered.state.located.clone_from(&prepared.located);
+    }
+}
+
+/// Has the package manager work out the change and fetch the package, and proves the file. The
+/// proof, if nothing stands in the way; else the report says what does. Nothing is installed here.
+async fn authorized<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    prepared: &mut Prepared,
+    report: &mut AgentReport,
+) -> Option<Proof> {
+    let (manager, runner) = (sources.manager, context.runner);
+    if !manager.download_simulates() {
+        simulate(manager, prepared, context.is_root, runner, context.later()).await;
+    }
+    let may_fetch = authorize::may_fetch(&prepared.facts);
+    let fetched = if may_fetch {
+        fetch(context, sources, prepared).await
+    } else {
+        Ok(())
     };
+    let mut gates = authorize(&prepared.facts);
+    if let Err(failure) = &fetched {
+        close(&mut gates, failure);
+    }
+    build::authorized(report, gates, name);
+    let change = prepared.facts.change.as_ref()?;
     report.target.package_version = Some(change.to.as_str().to_owned());
-    let proof = match fetch(context, sources, offer, change).await {
-        Ok(proof) => proof,
+    if report.exit_code != 0 || report.state != State::WouldUpdate {
+        return None;
+    }
+    match prove(context, sources, prepared.offer.as_ref()?, change) {
+        Ok(proof) => Some(proof),
         Err(failure) => {
-            let reason = failure_reason(&failure);
-            let gate = Gate::closed(GateName::Repository, reason, failure.to_string());
+            let mut gates = authorize(&prepared.facts);
+            close(&mut gates, &failure);
             report
                 .gates
-                .retain(|other| other.name != GateName::Repository);
-            build::authorized(report, vec![gate], name);
-            return Ok(());
+                .retain(|gate| gates.iter().all(|other| other.name != gate.name));
+            build::authorized(report, gates, name);
+            None
         }
-    };
-    report.signature = Some(SignatureReport::new(&proof, offer.proven.proof().is_some()));
-    if let Some(timing) = still_proceeds(context, name, sources, gathered, report).await {
-        install(
-            context,
-            name,
-            sources,
-            gathered,
-            (offer, change),
-            timing,
-            report,
-        )
-        .await;
     }
-    Ok(())
+}
+
+/// Closes the gate that a failure to fetch or to prove is about.
+fn close(gates: &mut [Gate], failure: &Failure) {
+    let about = match failure {
+        Failure::Untrusted(_) | Failure::Offline(_) | Failure::TimedOut(_) => GateName::Repository,
+        Failure::DiskFull(_) => GateName::Resources,
+        _ => GateName::Transaction,
+    };
+    for gate in gates.iter_mut().filter(|gate| gate.name == about) {
+        *gate = Gate::closed(about, failure_reason(failure), failure.to_string());
+    }
 }
 
 /// Decides once more: to fetch may have taken its time, the window may have closed and somebody
@@ -188,24 +236,39 @@ fn record<R>(
     history::append(context.layout, &event)
 }
 
-/// Fetches the package file and proves it: what goes to the installer is what was signed.
+/// Fetches the package file, and learns from it what the transaction would do where the manager
+/// tells that on the way.
 async fn fetch<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    prepared: &mut Prepared,
+) -> Result<(), Failure> {
+    let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
+        return Ok(());
+    };
+    let command = sources.manager.download(&offer.view, change);
+    let output = context.runner.run(&command).await?;
+    if let Some(changes) = sources.manager.read_download(change, &output)? {
+        prepared.facts.simulation = Reading::taken(changes, context.later());
+    }
+    Ok(())
+}
+
+/// Proves the fetched file: what goes to the installer is what was signed.
+fn prove<R>(
     context: &Context<'_, R>,
     sources: &Sources<'_, R>,
     offer: &Offer,
     change: &Change,
 ) -> Result<Proof, Failure> {
-    let manager = sources.manager;
-    let output = context
-        .runner
-        .run(&manager.download(&offer.view, change))
-        .await?;
-    manager.read_download(change, &output)?;
-    let now = context.later();
-    let (path, proof) =
-        offer
-            .proven
-            .prove_file(&offer.view, manager.kind(), &offer.listed, change, now)?;
+    let (kind, now) = (sources.manager.kind(), context.later());
+    let Offer {
+        view,
+        proven,
+        listed,
+        ..
+    } = offer;
+    let (path, proof) = proven.prove_file(view, kind, listed, change, now)?;
     tracing::info!(file = %path.display(), key = %proof.fingerprint, "proven");
     Ok(proof)
 }

@@ -30,6 +30,8 @@ pub struct AgentState {
     pub last_attempt: Option<Attempt>,
     /// The newest index ever seen of each repository.
     pub freshness: Freshness,
+    /// Which repositories offer the package, as found at the last change.
+    pub located: Option<Located>,
     /// Our own pin on the package; remembered before it is placed.
     pub pin: Option<PinRecord>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
@@ -57,6 +59,18 @@ pub struct Pending {
     pub target: TargetVersion,
     /// When it was first seen to differ. UTC.
     pub since: DateTime<Utc>,
+}
+
+/// Where a package was found. It spares the package manager a question for as long as the host has
+/// the same entries.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Located {
+    /// The package.
+    pub package: String,
+    /// Every entry of the host at that time, by the name of its private view.
+    pub among: Vec<String>,
+    /// Those of them that offer the package.
+    pub offering: Vec<String>,
 }
 
 /// Our own pin: what it is on, and where.
