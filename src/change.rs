@@ -2,13 +2,13 @@
 
 use crate::config::RepositorySource;
 use crate::decision::authorize::failure_reason;
-use crate::decision::{Decision, Gate, GateName, Timing, Verdict, authorize, decide};
+use crate::decision::{Decision, Gate, GateName, Reading, Timing, Verdict, authorize, decide};
 use crate::gather::{self, Gathered, Sources};
 use crate::outcome::State;
 use crate::proof;
 use crate::report::document::SignatureReport;
 use crate::report::{AgentReport, build};
-use crate::repository::{Offer, Prepared};
+use crate::repository::{Offer, Prepared, simulate};
 use crate::tick::{Context, prepared, views};
 use crate::trust::view::Listed;
 use crate::update::{self, Fetched};
@@ -29,34 +29,15 @@ pub(crate) async fn act<R: Runner>(
         return Ok(());
     }
     let folder = views(context.layout);
-    let Some(prepared) = prepared(context, sources, gathered, &folder).await? else {
+    let Some(mut prepared) = prepared(context, sources, gathered, &folder).await? else {
         return Ok(());
     };
-    report.warnings.extend(prepared.warnings.iter().cloned());
-    // A newer index is remembered although nothing may be installed from it: what was seen counts.
-    gathered.state.freshness.clone_from(&prepared.freshness);
-    if sources.policy.repository.source == RepositorySource::Host {
-        gathered.offering = Some(prepared.offering.clone());
-    }
-    build::authorized(report, authorize(&prepared.facts), name);
-    let Prepared { facts, offer, .. } = &prepared;
-    let (Some(change), Some(offer), 0, State::WouldUpdate) =
-        (&facts.change, offer, report.exit_code, report.state)
-    else {
+    remember(sources, gathered, &prepared, report);
+    let Some(fetched) = authorized(context, name, sources, &mut prepared, report).await else {
         return Ok(());
     };
-    report.target.package_version = Some(change.to.as_str().to_owned());
-    let fetched = match fetch(context, sources, offer, change).await {
-        Ok(fetched) => fetched,
-        Err(failure) => {
-            let reason = failure_reason(&failure);
-            let gate = Gate::closed(GateName::Repository, reason, failure.to_string());
-            report
-                .gates
-                .retain(|other| other.name != GateName::Repository);
-            build::authorized(report, vec![gate], name);
-            return Ok(());
-        }
+    let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
+        return Ok(());
     };
     report.signature = Some(SignatureReport::new(
         &fetched.proof,
@@ -67,6 +48,79 @@ pub(crate) async fn act<R: Runner>(
         update::begin(context, name, sources, gathered, what, timing, report).await?;
     }
     Ok(())
+}
+
+/// Keeps what was learnt of the repositories, although nothing may be installed from them: a newer
+/// index that was seen counts.
+fn remember<R>(
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    prepared: &Prepared,
+    report: &mut AgentReport,
+) {
+    report.warnings.extend(prepared.warnings.iter().cloned());
+    gathered.state.freshness.clone_from(&prepared.freshness);
+    if sources.policy.repository.source == RepositorySource::Host {
+        gathered.offering = Some(prepared.offering.clone());
+    }
+    if prepared.located.is_some() {
+        gathered.state.located.clone_from(&prepared.located);
+    }
+}
+
+/// Has the package manager work out the change and fetch the package, and proves the file: the
+/// proven file, if nothing stands in the way; else the report says what does. Nothing is installed here.
+async fn authorized<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    prepared: &mut Prepared,
+    report: &mut AgentReport,
+) -> Option<Fetched> {
+    let (manager, runner) = (sources.manager, context.runner);
+    if !manager.download_simulates() {
+        simulate(manager, prepared, context.is_root, runner, context.later()).await;
+    }
+    let may_fetch = authorize::may_fetch(&prepared.facts);
+    let fetched = if may_fetch {
+        fetch(context, sources, prepared).await
+    } else {
+        Ok(())
+    };
+    let mut gates = authorize(&prepared.facts);
+    if let Err(failure) = &fetched {
+        close(&mut gates, failure);
+    }
+    build::authorized(report, gates, name);
+    let change = prepared.facts.change.as_ref()?;
+    report.target.package_version = Some(change.to.as_str().to_owned());
+    if report.exit_code != 0 || report.state != State::WouldUpdate {
+        return None;
+    }
+    match prove(context, sources, prepared.offer.as_ref()?, change) {
+        Ok(fetched) => Some(fetched),
+        Err(failure) => {
+            let mut gates = authorize(&prepared.facts);
+            close(&mut gates, &failure);
+            report
+                .gates
+                .retain(|gate| gates.iter().all(|other| other.name != gate.name));
+            build::authorized(report, gates, name);
+            None
+        }
+    }
+}
+
+/// Closes the gate that a failure to fetch or to prove is about.
+fn close(gates: &mut [Gate], failure: &Failure) {
+    let about = match failure {
+        Failure::Untrusted(_) | Failure::Offline(_) | Failure::TimedOut(_) => GateName::Repository,
+        Failure::DiskFull(_) => GateName::Resources,
+        _ => GateName::Transaction,
+    };
+    for gate in gates.iter_mut().filter(|gate| gate.name == about) {
+        *gate = Gate::closed(about, failure_reason(failure), failure.to_string());
+    }
 }
 
 /// Decides once more: to fetch may have taken its time, the window may have closed and somebody
@@ -98,24 +152,39 @@ async fn still_proceeds<R: Runner>(
     None
 }
 
-/// Fetches the package file and proves it: what goes to the installer is what was signed.
+/// Fetches the package file, and learns from it what the transaction would do where the manager
+/// tells that on the way.
 async fn fetch<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    prepared: &mut Prepared,
+) -> Result<(), Failure> {
+    let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
+        return Ok(());
+    };
+    let command = sources.manager.download(&offer.view, change);
+    let output = context.runner.run(&command).await?;
+    if let Some(changes) = sources.manager.read_download(change, &output)? {
+        prepared.facts.simulation = Reading::taken(changes, context.later());
+    }
+    Ok(())
+}
+
+/// Proves the fetched file: what goes to the installer is what was signed.
+fn prove<R>(
     context: &Context<'_, R>,
     sources: &Sources<'_, R>,
     offer: &Offer,
     change: &Change,
 ) -> Result<Fetched, Failure> {
-    let manager = sources.manager;
-    let output = context
-        .runner
-        .run(&manager.download(&offer.view, change))
-        .await?;
-    manager.read_download(change, &output)?;
-    let now = context.later();
-    let (path, proof) =
-        offer
-            .proven
-            .prove_file(&offer.view, manager.kind(), &offer.listed, change, now)?;
+    let (kind, now) = (sources.manager.kind(), context.later());
+    let Offer {
+        view,
+        proven,
+        listed,
+        ..
+    } = offer;
+    let (path, proof) = proven.prove_file(view, kind, listed, change, now)?;
     tracing::info!(file = %path.display(), key = %proof.fingerprint, "proven");
     Ok(Fetched { file: path, proof })
 }

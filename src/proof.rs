@@ -9,7 +9,10 @@ use crate::trust::digest::Expected;
 use crate::trust::keys::{self, Database};
 use crate::trust::view::{self, Index, Listed, Unproven};
 use crate::trust::{Freshness, Proof, Refusal, Trust};
-use adapters::{Change, Failure, ManagerKind, PrivateView, RepositoryEntry, Runner, rpm_keys};
+use adapters::{
+    Change, Failure, ManagerKind, Offered, PackageName, PrivateView, RepositoryEntry, Runner,
+    rpm_keys,
+};
 use chrono::{DateTime, Utc};
 use std::fs;
 use std::path::PathBuf;
@@ -94,6 +97,11 @@ impl Proven {
     /// own signature has to do.
     pub fn proof(&self) -> Option<&Proof> {
         self.index.proof.as_ref()
+    }
+
+    /// Every version of the package that the proven index offers.
+    pub fn offered(&self, package: &PackageName) -> Result<Vec<Offered>, Failure> {
+        self.index.offered(package).map_err(failure)
     }
 
     /// The package after the change, as the proven index lists it.

@@ -2,11 +2,15 @@
 //!
 //! Everything here reads; nothing on the host changes but the folder of the private view.
 
+mod locate;
+
+use self::locate::Candidates;
 use crate::config::Downgrade;
 use crate::decision::{Reading, Reason, RepositoryFacts, authorize};
 use crate::host;
 use crate::outcome;
 use crate::proof::{Proven, Trusting, prove_index};
+use crate::state::agent::Located;
 use crate::state::{Layout, files};
 use crate::trust::Freshness;
 use crate::trust::view::Listed;
@@ -36,6 +40,8 @@ pub struct Request<'a> {
     pub downgrade: Downgrade,
     /// Whom to trust.
     pub trusting: Trusting<'a>,
+    /// Where the package was found at the last change.
+    pub located: Option<&'a Located>,
     /// Where private views are kept.
     pub folder: &'a Path,
     /// The host's folders.
@@ -66,6 +72,8 @@ pub struct Prepared {
     pub freshness: Freshness,
     /// The entries that offer any version of the package.
     pub offering: Vec<RepositoryEntry>,
+    /// The same, to be remembered; nothing where nothing was found, or none was to be looked for.
+    pub located: Option<Located>,
     /// What deserves attention and stopped nothing.
     pub warnings: Vec<String>,
 }
@@ -96,8 +104,8 @@ struct Answer {
     proven: Proven,
 }
 
-/// Finds the entry, refreshes its index alone, chooses the native version by equality and lets the
-/// package manager work out the change.
+/// Finds the entry, refreshes its index alone, proves it and chooses the native version by equality
+/// out of it.
 pub async fn prepare(
     request: &Request<'_>,
     runner: &impl Runner,
@@ -122,20 +130,18 @@ pub async fn prepare(
         offer: None,
         freshness: request.trusting.freshness.clone(),
         offering: Vec::new(),
+        located: None,
         warnings: Vec::new(),
     };
-    let candidates = match candidates(request, runner).await {
-        Ok((candidates, warnings)) => {
-            prepared.warnings = warnings;
-            candidates
-        }
+    let candidates = match locate::candidates(request, runner).await {
+        Ok(candidates) => candidates,
         Err(failure) => {
-            let reason = authorize::failure_reason(&failure);
-            prepared.facts.failure = Some((reason, failure.to_string()));
+            prepared.facts.failure = Some(told(&failure));
             return Ok(prepared);
         }
     };
-    if candidates.is_empty() {
+    prepared.warnings.clone_from(&candidates.warnings);
+    if candidates.entries.is_empty() {
         let text = match request.source {
             Source::Entry(id) => format!("this host has no enabled repository entry {id}"),
             Source::Host | Source::Own(_) => "this host has no enabled repository entry".to_owned(),
@@ -143,118 +149,104 @@ pub async fn prepare(
         prepared.facts.failure = Some((Reason::RepositoryNotFound, text));
         return Ok(prepared);
     }
-    let mut asked = Vec::new();
-    for entry in candidates {
-        let answer = ask(request, entry, &prepared.freshness, runner, now).await?;
-        if let Ok(Answer { proven, .. }) = &answer.answer {
-            prepared.freshness.clone_from(&proven.freshness);
-        }
-        asked.push(answer);
-    }
+    let asked = ask_all(request, &candidates, &mut prepared, runner, now).await?;
     choose(request, asked, &mut prepared, now);
-    if let (Some(change), Some(Offer { view, .. })) = (&prepared.facts.change, &prepared.offer) {
-        let simulation = request.manager.simulate(view, change);
-        let simulated = match run(&simulation, request.is_root, runner).await {
-            Ok(output) => request.manager.read_simulation(change, &output),
-            Err(failure) => Err(failure),
-        };
-        match simulated {
-            Ok(changes) => prepared.facts.simulation = Reading::taken(changes, now),
-            Err(failure) => prepared.facts.simulation_failure = Some(failure),
-        }
-    }
+    prepared.located = locate::memory(request, candidates.among, &prepared.offering);
     Ok(prepared)
 }
 
-/// The entries that may offer the package, nearest guess first.
-async fn candidates(
-    request: &Request<'_>,
+/// Lets the package manager work out the change, without making it.
+pub async fn simulate(
+    manager: &dyn PackageManager,
+    prepared: &mut Prepared,
+    is_root: bool,
     runner: &impl Runner,
-) -> Result<(Vec<RepositoryEntry>, Vec<String>), Failure> {
-    if let Source::Own(entry) = request.source {
-        return Ok((vec![entry.as_ref().clone()], Vec::new()));
-    }
-    let texts = host::configuration(request.layout, &request.manager.configuration_files())
-        .map_err(|error| {
-            // Entries with a password are for root alone.
-            let means = if request.is_root {
-                Failure::Unexpected
-            } else {
-                Failure::NeedsRoot
-            };
-            means(format!("{error:#}"))
-        })?;
-    let (mut entries, warnings) = request.manager.entries(&texts);
-    if let Source::Entry(id) = request.source {
-        // apt's entries of one file share its name; their suites tell them apart.
-        entries.retain(|entry| entry.id == *id || format!("{}/{}", entry.id, entry.suite) == *id);
-        return Ok((entries, warnings));
-    }
-    // Where the administrator keeps the package from one repository, it is to come from another;
-    // one that is kept from all of them is held, which an earlier gate says.
-    let holds = request.manager.holds(request.package, &texts);
-    let kept_from = |entry: &RepositoryEntry| {
-        let doubtful = holds.iter().filter_map(|hold| hold.doubtful.as_ref());
-        doubtful.into_iter().any(|id| *id == entry.id)
+    now: DateTime<Utc>,
+) {
+    let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
+        return;
     };
-    if !entries.iter().all(kept_from) {
-        entries.retain(|entry| !kept_from(entry));
+    let simulated = match run(&manager.simulate(&offer.view, change), is_root, runner).await {
+        Ok(output) => manager.read_simulation(change, &output),
+        Err(failure) => Err(failure),
+    };
+    match simulated {
+        Ok(changes) => prepared.facts.simulation = Reading::taken(changes, now),
+        Err(failure) => prepared.facts.simulation_failure = Some(failure),
     }
-    let question = request.manager.locate(request.package, request.folder);
-    let answer = runner.run(&question).await?;
-    let located = request
-        .manager
-        .read_located(request.package, &entries, &answer)?;
-    // A host whose cached index is empty does not know: every entry is asked.
-    let candidates = if located.is_empty() { entries } else { located };
-    Ok((without_repeats(candidates), warnings))
 }
 
-/// The same repository written twice, as after a hand-made entry and a vendor's package, is one.
-fn without_repeats(entries: Vec<RepositoryEntry>) -> Vec<RepositoryEntry> {
-    let place = |entry: &RepositoryEntry| {
-        let slashless = |url: &String| url.trim_end_matches('/').to_owned();
-        let urls: Vec<_> = entry.urls.iter().map(slashless).collect();
-        let suite = entry.suite.clone();
-        (
-            urls,
-            entry.mirror_list.clone(),
-            suite,
-            entry.components.clone(),
-        )
+fn told(failure: &Failure) -> (Reason, String) {
+    (authorize::failure_reason(failure), failure.to_string())
+}
+
+/// Asks every candidate. Where they were only remembered and none of them offers the target, the
+/// host's own index is asked for more.
+async fn ask_all(
+    request: &Request<'_>,
+    candidates: &Candidates,
+    prepared: &mut Prepared,
+    runner: &impl Runner,
+    now: DateTime<Utc>,
+) -> Result<Vec<Asked>> {
+    let freshness = &mut prepared.freshness;
+    let mut asked = Vec::new();
+    for entry in &candidates.entries {
+        asked.push(ask(request, entry, freshness, runner, now).await?);
+    }
+    let Some(among) = &candidates.remembered_among else {
+        return Ok(asked);
     };
-    let mut seen = Vec::new();
-    let mut first = |entry: &RepositoryEntry| {
-        let place = place(entry);
-        let new = !seen.contains(&place);
-        seen.push(place);
-        new
-    };
-    entries.into_iter().filter(|entry| first(entry)).collect()
+    if asked.iter().any(|one| one.offers_target(request)) {
+        return Ok(asked);
+    }
+    match locate::locate(request, among, runner).await {
+        Ok(located) => {
+            for entry in &located {
+                if !candidates.entries.contains(entry) {
+                    asked.push(ask(request, entry, freshness, runner, now).await?);
+                }
+            }
+        }
+        Err(failure) => prepared.warnings.push(failure.to_string()),
+    }
+    Ok(asked)
+}
+
+impl Asked {
+    fn offers_target(&self, request: &Request<'_>) -> bool {
+        self.answer.as_ref().is_ok_and(|answer| {
+            let architecture = &request.installed.architecture;
+            select(&answer.offered, request.target, architecture).is_some()
+        })
+    }
 }
 
 /// Writes the private view of one entry, refreshes it and lists what it offers.
 async fn ask(
     request: &Request<'_>,
-    entry: RepositoryEntry,
-    freshness: &Freshness,
+    entry: &RepositoryEntry,
+    freshness: &mut Freshness,
     runner: &impl Runner,
     now: DateTime<Utc>,
 ) -> Result<Asked> {
-    let folder = request.folder.join(folder_name(&entry));
+    let folder = request.folder.join(folder_name(entry));
     let view = request
         .manager
-        .private_view(&entry, request.package, &folder);
+        .private_view(entry, request.package, &folder);
     // Our view would not copy such a setting; but an administrator who switches checks off must
     // hear of it, not be silently corrected.
-    let answer = if let Some(complaint) = insecure(&entry) {
+    let answer = if let Some(complaint) = insecure(entry) {
         Err(Failure::Untrusted(complaint))
     } else {
         write_view(&view)?;
-        answer(request, (&entry, &view), freshness, runner, now).await
+        answer(request, (entry, &view), freshness, runner, now).await
     };
+    if let Ok(Answer { proven, .. }) = &answer {
+        freshness.clone_from(&proven.freshness);
+    }
     Ok(Asked {
-        entry,
+        entry: entry.clone(),
         view,
         answer,
     })
@@ -270,13 +262,8 @@ async fn answer(
     let output = run(&request.manager.refresh(view), request.is_root, runner).await?;
     request.manager.read_refresh(&output)?;
     let proven = prove_index(request, (entry, view), freshness, runner, now).await?;
-    let output = run(
-        &request.manager.list_offered(view, request.package),
-        request.is_root,
-        runner,
-    )
-    .await?;
-    let offered = request.manager.read_offered(request.package, &output)?;
+    // Read from what was just proven: the package manager would need a start of its own for it.
+    let offered = proven.offered(request.package)?;
     Ok(Answer { offered, proven })
 }
 

@@ -9,7 +9,7 @@ use crate::outcome::{self, State};
 use crate::pin::{self, Scene};
 use crate::proof::Trusting;
 use crate::report::{AgentReport, build};
-use crate::repository::{Prepared, Request, Source, prepare};
+use crate::repository::{Prepared, Request, Source, prepare, simulate};
 use crate::state::Layout;
 use crate::state::agent::AgentState;
 use crate::stop::StopRequest;
@@ -316,9 +316,12 @@ async fn dry_run<R: Runner>(
         .permissions(Permissions::from_mode(0o755))
         .tempdir()
         .context("create a folder for the dry run")?;
-    let Some(prepared) = prepared(context, sources, gathered, scratch.path()).await? else {
+    let Some(mut prepared) = prepared(context, sources, gathered, scratch.path()).await? else {
         return Ok(());
     };
+    let (manager, is_root) = (sources.manager, context.is_root);
+    let (runner, now) = (context.runner, context.now);
+    simulate(manager, &mut prepared, is_root, runner, now).await;
     let proceeds = matches!(decision.verdict, Verdict::Proceed(_));
     report.warnings.extend(prepared.warnings.iter().cloned());
     report.target.package_version = prepared
@@ -357,15 +360,15 @@ fn plan<R: Runner>(
         .private_view(&offer.entry, &sources.policy.package, &folder);
     let manager = sources.manager;
     let guard = change::guard(&offer.listed);
-    [
-        manager.refresh(&view),
-        manager.simulate(&view, change),
-        manager.download(&view, change),
-        manager.install(&view, change, guard.as_ref()),
-    ]
-    .iter()
-    .map(ToString::to_string)
-    .collect()
+    let simulates = (!manager.download_simulates()).then(|| manager.simulate(&view, change));
+    let commands = [
+        Some(manager.refresh(&view)),
+        simulates,
+        Some(manager.download(&view, change)),
+        Some(manager.install(&view, change, guard.as_ref())),
+    ];
+    let commands = commands.iter().flatten();
+    commands.map(ToString::to_string).collect()
 }
 
 /// Where the private views are kept.
@@ -401,6 +404,7 @@ pub(crate) async fn prepared<R: Runner>(
             policy: &sources.policy.repository,
             freshness: &gathered.state.freshness,
         },
+        located: gathered.state.located.as_ref(),
         folder,
         layout: context.layout,
         is_root: context.is_root,

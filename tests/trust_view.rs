@@ -145,6 +145,16 @@ impl Host {
         )
     }
 
+    /// The versions that the proven index offers, with their architectures.
+    fn offered(&self, package: &str) -> Vec<String> {
+        let index = self.index(Metadata::Signed).unwrap();
+        let package = PackageName::parse(package).unwrap();
+        let offered = index.offered(&package).unwrap();
+        let written =
+            |one: &adapters::Offered| format!("{} {}", one.version.as_str(), one.architecture);
+        offered.iter().map(written).collect()
+    }
+
     /// The whole chain: index, package in it, file.
     fn prove(&self, metadata: Metadata) -> Result<Proof, Unproven> {
         let index = self.index(metadata)?;
@@ -194,6 +204,33 @@ fn the_whole_chain() {
             proof.signed_at.to_rfc3339(),
             "2026-03-01T12:00:00+00:00",
             "{kind}"
+        );
+    }
+}
+
+#[test]
+fn what_is_offered_is_read_from_the_proven_index_alone() {
+    let apt = Host::new(ManagerKind::Apt);
+    assert_eq!(apt.offered("demo"), ["1.0.0 amd64", "1:1.1.0 amd64"]);
+    for kind in [ManagerKind::Yum, ManagerKind::Zypper] {
+        assert_eq!(Host::new(kind).offered("demo"), ["1:1.0.0-1 noarch"]);
+    }
+    for kind in MANAGERS {
+        let host = Host::new(kind);
+        assert_eq!(host.offered("dem"), Vec::<String>::new(), "{kind}");
+        let index = host.index(Metadata::Signed).unwrap();
+        let list = match kind {
+            ManagerKind::Apt => host.file("_Packages"),
+            _ => host.file("primary.xml.gz"),
+        };
+        let mut bytes = fs::read(&list).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&list, bytes).unwrap();
+        let offered = index.offered(&host.change.package);
+        assert!(
+            matches!(offered, Err(Unproven::Refused(_))),
+            "{kind}: {offered:?}"
         );
     }
 }

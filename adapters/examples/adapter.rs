@@ -1,7 +1,7 @@
 //! Runs one step of an adapter against the real tool, prints what the adapter reads in the answer,
 //! and records the transcript that the tests read: `adapter MANAGER PACKAGE STEP [VERSION]`.
 //!
-//! Steps: installed, entries, locate, refresh, offered, simulate, install, holds. The view is in
+//! Steps: installed, entries, locate, refresh, simulate, download, install, holds. The view is in
 //! `$VIEW` (default `/var/cache/adapter-view`); `$TRANSCRIPT` names the folder to record in.
 //! `$FROM` and `$ARCHITECTURE` stand in for what is installed when that is broken.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -63,14 +63,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let output = run(&manager.refresh(&view(manager, &package)?)).await?;
             println!("{:#?}", manager.read_refresh(&output));
         }
-        "offered" => {
-            let output = run(&manager.list_offered(&view(manager, &package)?, &package)).await?;
-            println!("{:#?}", manager.read_offered(&package, &output));
-        }
         "simulate" => {
             let change = change(manager, &package, version).await?;
             let output = run(&manager.simulate(&view(manager, &package)?, &change)).await?;
             println!("{:#?}", manager.read_simulation(&change, &output));
+        }
+        "download" => {
+            let change = change(manager, &package, version).await?;
+            let output = run(&manager.download(&view(manager, &package)?, &change)).await?;
+            println!("{:#?}", manager.read_download(&change, &output));
         }
         "install" => {
             let change = change(manager, &package, version).await?;

@@ -165,8 +165,8 @@ impl Hold {
 /// Order of use: [`query_installed`](Self::query_installed); the host's configuration files
 /// ([`configuration_files`](Self::configuration_files) read by the caller) into
 /// [`entries`](Self::entries); [`locate`](Self::locate) finds the entry that offers the package;
-/// [`private_view`](Self::private_view) of it; then, all through the view: refresh, list, simulate,
-/// install; and the database again, because an exit code proves nothing.
+/// [`private_view`](Self::private_view) of it; then, all through the view: refresh, download,
+/// simulate, install; and the database again, because an exit code proves nothing.
 pub trait PackageManager: fmt::Debug {
     /// Which one it is.
     fn kind(&self) -> ManagerKind;
@@ -230,15 +230,6 @@ pub trait PackageManager: fmt::Debug {
     fn refresh(&self, view: &PrivateView) -> CommandSpec;
     /// Reads whether the index is there, is this repository's, and is signed.
     fn read_refresh(&self, output: &CommandOutput) -> Result<(), Failure>;
-    /// Lists the versions of the package in the view's index; no network.
-    fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec;
-    /// Reads the list, in the index's order. Versions that the strict validator refuses are left
-    /// out: what cannot be named safely is not offered.
-    fn read_offered(
-        &self,
-        package: &PackageName,
-        output: &CommandOutput,
-    ) -> Result<Vec<Offered>, Failure>;
 
     /// Works out the change without making it.
     fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec;
@@ -248,12 +239,18 @@ pub trait PackageManager: fmt::Debug {
         change: &Change,
         output: &CommandOutput,
     ) -> Result<Vec<PackageChange>, Failure>;
+    /// Whether the download says, as exactly as [`simulate`](Self::simulate), everything that the
+    /// transaction would do: then one start of the tool does for both.
+    fn download_simulates(&self) -> bool;
     /// Fetches the package file into the view's folder and installs nothing.
     fn download(&self, view: &PrivateView, change: &Change) -> CommandSpec;
-    /// Reads whether it was fetched.
-    fn read_download(&self, change: &Change, output: &CommandOutput) -> Result<(), Failure> {
-        self.read_install(change, output).map(drop)
-    }
+    /// Reads whether it was fetched, and what the transaction would do where
+    /// [`download_simulates`](Self::download_simulates).
+    fn read_download(
+        &self,
+        change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Option<Vec<PackageChange>>, Failure>;
     /// Makes exactly the change; never killed. The guard is for a manager that offers a last look.
     fn install(&self, view: &PrivateView, change: &Change, guard: Option<&Guard>) -> CommandSpec;
     /// Reads what the tool says of the transaction. `Ok` means only that it does not complain;

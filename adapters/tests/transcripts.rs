@@ -26,8 +26,8 @@ fn every_command_is_still_built_as_it_was_recorded() {
             ("installed-present", adapter.query_installed(&case.package)),
             ("located", adapter.locate(&case.package, &view.folder)),
             ("refresh-good", adapter.refresh(&view)),
-            ("offered", adapter.list_offered(&view, &case.package)),
             ("simulate-upgrade", adapter.simulate(&view, &change)),
+            ("download-upgrade", adapter.download(&view, &change)),
             ("install-upgrade", adapter.install(&view, &change, None)),
             (
                 "install-downgrade",
@@ -187,54 +187,6 @@ fn refresh() {
 }
 
 #[test]
-fn offered() {
-    for kind in MANAGERS {
-        let case = Case::new(kind, "offered");
-        let offered = case
-            .adapter()
-            .read_offered(&case.package, &case.output())
-            .expect("a list");
-        let mut versions: Vec<&str> = offered.iter().map(|one| one.version.as_str()).collect();
-        versions.sort_unstable();
-        let expected = match kind {
-            ManagerKind::Apt => [
-                "1.0.0",
-                "1.1.0",
-                "1.2.0~rc.1",
-                "1:3.0.0",
-                "2.0.0",
-                "2.1.0-1",
-                "2.1.0-2",
-            ],
-            _ => [
-                "1.0.0-1",
-                "1.1.0-1",
-                "1.2.0~rc.1-1",
-                "1:3.0.0-1",
-                "2.0.0-1",
-                "2.1.0-1",
-                "2.1.0-2",
-            ],
-        };
-        assert_eq!(versions, expected, "{kind}");
-        let architecture = if kind == ManagerKind::Apt {
-            "amd64"
-        } else {
-            "x86_64"
-        };
-        assert!(
-            offered.iter().all(|one| one.architecture == architecture),
-            "{kind}"
-        );
-        let chosen = adapters::select(&offered, &"2.1.0".parse().expect("a target"), architecture);
-        assert_eq!(chosen.expect("one").version.as_str(), "2.1.0-2");
-        let case = Case::of(kind, "offered-unknown", "no-such-package");
-        let read = case.adapter().read_offered(&case.package, &case.output());
-        assert_eq!(read, Ok(Vec::new()), "{kind}");
-    }
-}
-
-#[test]
 fn simulated_changes_of_our_package_alone() {
     for kind in MANAGERS {
         for (situation, from, to, action) in [
@@ -255,6 +207,48 @@ fn simulated_changes_of_our_package_alone() {
             let from = (kind != ManagerKind::Yum).then(|| written(kind, from));
             assert_eq!(changes[0].from, from, "{kind} {situation}");
         }
+    }
+}
+
+/// dnf and zypper say on the way to a download what they would install, in the words of a
+/// simulation; one that finds the file there already says it, too.
+#[test]
+fn a_download_tells_the_changes_where_it_is_said_to() {
+    for kind in MANAGERS {
+        let case = Case::new(kind, "download-upgrade");
+        let read = case.download("1.0.0", "1.1.0").expect("a download");
+        assert_eq!(
+            read.is_some(),
+            case.adapter().download_simulates(),
+            "{kind}"
+        );
+        let missing = Case::new(kind, "download-not-offered").download("1.0.0", "9.9.9");
+        assert!(
+            matches!(missing, Err(Failure::NotOffered(_))),
+            "{kind}: {missing:?}"
+        );
+    }
+    for kind in [ManagerKind::Yum, ManagerKind::Zypper] {
+        for (situation, simulated, to) in [
+            ("download-upgrade", "simulate-upgrade", "1.1.0"),
+            ("download-again", "simulate-upgrade", "1.1.0"),
+            ("download-same", "simulate-same", "1.0.0"),
+            ("download-epoch", "simulate-epoch", "1:3.0.0"),
+        ] {
+            let read = Case::new(kind, situation).download("1.0.0", to);
+            let simulated = Case::new(kind, simulated).simulation("1.0.0", to);
+            assert_eq!(read, simulated.map(Some), "{kind} {situation}");
+        }
+        let case = Case::new(kind, "download-upgrade");
+        let mut output = case.output();
+        output.omitted = 1;
+        let change = case.change("1.0.0", "1.1.0");
+        assert!(case.adapter().read_download(&change, &output).is_err());
+        output.omitted = 0;
+        output
+            .stdout
+            .truncate(output.stdout.find("ummary").expect("a summary"));
+        assert!(case.adapter().read_download(&change, &output).is_err());
     }
 }
 
@@ -431,10 +425,6 @@ fn half_an_answer_is_an_error() {
             );
         }
         output.omitted = 1;
-        assert!(
-            case.adapter().read_offered(&case.package, &output).is_err(),
-            "{kind}"
-        );
         assert!(
             case.adapter()
                 .read_installed(&case.package, &output)

@@ -32,6 +32,12 @@ pub struct RepositoryFacts {
     pub free_bytes: Vec<(String, u64)>,
 }
 
+/// Whether the package may be fetched where that is what tells the transaction: nothing is closed
+/// so far, and there is something to fetch.
+pub fn may_fetch(facts: &RepositoryFacts) -> bool {
+    facts.change.is_some() && authorize(facts).iter().all(|gate| gate.open != Some(false))
+}
+
 /// Looks at the gates `repository`, `transaction` and `resources`.
 pub fn authorize(facts: &RepositoryFacts) -> Vec<Gate> {
     vec![repository(facts), transaction(facts), resources(facts)]
@@ -92,7 +98,7 @@ fn transaction(facts: &RepositoryFacts) -> Gate {
             Gate::closed(NAME, reason, failure.to_string())
         };
     }
-    let (Some(change), Some(simulation)) = (&facts.change, facts.simulation.value()) else {
+    let Some(change) = &facts.change else {
         return Gate::not_looked_at(NAME, "the package manager was not asked");
     };
     if let (Some(setting), Direction::Downgrade) =
@@ -105,6 +111,9 @@ fn transaction(facts: &RepositoryFacts) -> Gate {
         );
         return Gate::closed(NAME, Reason::DowngradeForbidden, text);
     }
+    let Some(simulation) = facts.simulation.value() else {
+        return Gate::not_looked_at(NAME, "the package manager was not asked");
+    };
     let (ours, others): (Vec<_>, Vec<_>) = simulation
         .iter()
         .partition(|line| line.name == change.package.as_str());

@@ -1,5 +1,6 @@
 //! Which repository is chosen, and what is said when none is.
 
+use super::locate::without_repeats;
 use super::*;
 use adapters::{Apt, CommandOutput, CommandSpec};
 use std::fs;
@@ -47,6 +48,7 @@ fn prepared(is_root: bool, root: &Path, asked: Option<Vec<Asked>>) -> Prepared {
             policy: &policy,
             freshness: &freshness,
         },
+        located: None,
         folder: root,
         layout: &layout,
         is_root,

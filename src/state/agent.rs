@@ -37,6 +37,8 @@ pub struct AgentState {
     pub last_good: Option<NativeVersion>,
     /// Failed attempts at the present target, which are spaced out.
     pub failures: Option<Failures>,
+    /// Which repositories offer the package, as found at the last change.
+    pub located: Option<Located>,
     /// Our own pin on the package; remembered before it is placed.
     pub pin: Option<PinRecord>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
@@ -75,6 +77,18 @@ pub struct Failures {
     pub count: u32,
     /// The last one. UTC.
     pub last_at: DateTime<Utc>,
+}
+
+/// Where a package was found. It spares the package manager a question for as long as the host has
+/// the same entries.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Located {
+    /// The package.
+    pub package: String,
+    /// Every entry of the host at that time, by the name of its private view.
+    pub among: Vec<String>,
+    /// Those of them that offer the package.
+    pub offering: Vec<String>,
 }
 
 /// Our own pin: what it is on, and where.

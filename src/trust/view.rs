@@ -6,7 +6,7 @@ use super::digest::Expected;
 use super::openpgp::Trust;
 use super::refusal::{Refusal, malformed};
 use super::rpm::{self, Nevra, Repomd};
-use adapters::{Change, ManagerKind, PrivateView};
+use adapters::{Change, ManagerKind, NativeVersion, Offered, PackageName, PrivateView};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use std::fmt::Write as _;
@@ -123,17 +123,53 @@ impl Index {
         (!is_flat && !names.is_empty() && !names.contains(&asked)).then(|| names.join(", "))
     }
 
+    /// Every version of the package that the index lists, in its order; sources are left out, and
+    /// what the strict validator refuses: what cannot be named safely is not offered.
+    pub fn offered(&self, package: &PackageName) -> Result<Vec<Offered>, Unproven> {
+        let mut offered = Vec::new();
+        let mut take = |version: Result<NativeVersion, _>, architecture: String| {
+            let Ok(version) = version else { return };
+            let one = Offered {
+                version,
+                architecture,
+            };
+            // A package for all architectures stands in the list of each.
+            if !offered.contains(&one) {
+                offered.push(one);
+            }
+        };
+        match &self.content {
+            Content::Apt { release, packages } => {
+                for (path, name) in packages {
+                    let expected = expected(release, name)?;
+                    let file = proven(path, expected)?;
+                    for [version, architecture] in apt::list_debs(file, expected, package.as_str())?
+                    {
+                        take(NativeVersion::debian(&version), architecture);
+                    }
+                }
+            }
+            Content::Rpm { repomd, folder } => {
+                let file = proven(&primary(folder, repomd), &repomd.primary)?;
+                for one in rpm::list_rpms(file, &repomd.primary, package.as_str())? {
+                    if !matches!(one.architecture.as_str(), "src" | "nosrc") {
+                        take(NativeVersion::rpm(&one.evr()), one.architecture);
+                    }
+                }
+            }
+        }
+        Ok(offered)
+    }
+
     /// The package after the change as the index lists it.
     pub fn package(&self, change: &Change) -> Result<Listed, Unproven> {
         match &self.content {
             Content::Apt { release, packages } => {
                 let mut found: Option<Expected> = None;
                 for (path, name) in packages {
-                    let expected = release
-                        .file(name)
-                        .ok_or_else(|| Refusal::NotListed(name.clone()))?;
+                    let expected = expected(release, name)?;
                     let listed = apt::find_deb(
-                        BufReader::with_capacity(64 << 10, proven(path, expected)?),
+                        proven(path, expected)?,
                         expected,
                         change.package.as_str(),
                         change.to.as_str(),
@@ -151,9 +187,7 @@ impl Index {
                 Ok(Listed { file })
             }
             Content::Rpm { repomd, folder } => {
-                let name = repomd.primary.name.rsplit('/').next().unwrap_or_default();
-                let file = proven(&folder.join(name), &repomd.primary)?;
-                let file = BufReader::with_capacity(64 << 10, file);
+                let file = proven(&primary(folder, repomd), &repomd.primary)?;
                 let listed = rpm::find_rpm(file, &repomd.primary, &nevra(change))?;
                 let file = listed.ok_or_else(|| not_listed(change))?.file;
                 Ok(Listed { file })
@@ -219,6 +253,17 @@ fn not_listed(change: &Change) -> Refusal {
         ..
     } = change;
     Refusal::NotListed(format!("{package} {to} for {architecture}"))
+}
+
+/// What the signed `Release` says of one of the lists.
+fn expected<'a>(release: &'a Release, name: &str) -> Result<&'a Expected, Unproven> {
+    let file = release.file(name);
+    file.ok_or_else(|| Refusal::NotListed(name.to_owned()).into())
+}
+
+/// Where a manager keeps the list of packages: under its base name.
+fn primary(folder: &Path, repomd: &Repomd) -> PathBuf {
+    folder.join(repomd.primary.name.rsplit('/').next().unwrap_or_default())
 }
 
 fn nevra(change: &Change) -> Nevra {
@@ -334,14 +379,14 @@ fn dnf_folder(view: &PrivateView) -> Result<PathBuf, Unproven> {
 
 /// A file whose bytes are those that were signed, from its start. They are read twice, so that what
 /// nobody signed never reaches a decoder; whoever reads it then checks it again on the way.
-fn proven(path: &Path, expected: &Expected) -> Result<File, Unproven> {
+fn proven(path: &Path, expected: &Expected) -> Result<BufReader<File>, Unproven> {
     let mut file = open(path)?.ok_or_else(|| {
         Refusal::NotListed(format!("{}: the view does not have it", expected.name))
     })?;
     expected.check(&file)?;
     file.rewind()
         .with_context(|| format!("read {}", path.display()))?;
-    Ok(file)
+    Ok(BufReader::with_capacity(64 << 10, file))
 }
 
 fn open(path: &Path) -> Result<Option<File>, Unproven> {

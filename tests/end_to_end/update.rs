@@ -4,7 +4,62 @@ use crate::laboratory::{Host, Setup, future_window, must, unique};
 use crate::support::test_server::Reply;
 use crate::with_each_manager;
 
+/// Writes the host's entry of its repository once more, for another one.
+fn add_repository(host: &Host, from: &str, to: &str) {
+    let folder = match host.manager {
+        "apt" => "/etc/apt/sources.list.d",
+        "yum" => "/etc/yum.repos.d",
+        _ => "/etc/zypp/repos.d",
+    };
+    host.shell(&format!(
+        "cd {folder} && for file in demo.*; do sed 's/{from}/{to}/; s/^\\[demo\\]/[other]/; s/^name=.*/name=Other/' \
+         $file >other.${{file#demo.}}; done"
+    ));
+}
+
+/// Has the bare package manager renew its own index.
+fn refresh_host(host: &Host) {
+    host.shell(match host.manager {
+        "apt" => "apt-get -q update",
+        "yum" => "dnf -q -y --refresh makecache",
+        _ => "zypper --non-interactive refresh --force",
+    });
+}
+
 with_each_manager! {
+    fn where_the_package_was_found_is_remembered_until_the_target_is_not_there(setup: Setup) {
+        let (first, other) = (unique("first"), unique("other"));
+        must(&["repository", &first, "--versions", "1.0.0 1.1.0"]);
+        must(&["repository", &other, "--versions", "plugin"]);
+        let host = Host::up(&Setup { repository: Some(first.clone()), ..setup });
+        add_repository(&host, &first, &other);
+        refresh_host(&host);
+        let update = |version: &str| {
+            host.server.set("/version", Reply::ok(version));
+            let run = host.updater(&["run", "-vv"]);
+            assert_eq!(run.code, 0, "{}", run.all());
+            assert_eq!(host.endpoint(), version);
+            run.stderr.contains("ask the host's index who offers demo-agent\" milliseconds")
+        };
+        assert!(update("1.1.0"), "nothing is remembered yet");
+        must(&["repository", &first, "--versions", "1.0.0 1.1.0 1.2.0-rc.1"]);
+        assert!(!update("1.2.0-rc.1"), "the same entries, and the target is where the package was");
+
+        must(&["repository", &other, "--versions", "2.0.0"]);
+        refresh_host(&host);
+        assert!(update("2.0.0"), "the target is elsewhere");
+        must(&["repository", &other, "--versions", "2.0.0 2.1.0-1"]);
+        assert!(!update("2.1.0"));
+        // Another set of entries may offer it anywhere.
+        host.shell("rm /etc/apt/sources.list.d/demo.* /etc/yum.repos.d/demo.* /etc/zypp/repos.d/demo.* 2>/dev/null || true");
+        must(&["repository", &other, "--versions", "2.0.0 2.1.0-1 3.0.0"]);
+        host.server.set("/version", Reply::ok("3.0.0"));
+        let run = host.updater(&["run", "-vv", "--dry-run"]);
+        assert!(run.stderr.contains("who offers demo-agent"), "{}", run.all());
+        must(&["repository", &first, "--remove"]);
+        must(&["repository", &other, "--remove"]);
+    }
+
     fn inside_the_window_the_agent_is_updated_and_a_second_run_changes_nothing(setup: Setup) {
         let host = Host::up(&setup);
         let before = host.pid();

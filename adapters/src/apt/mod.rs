@@ -12,7 +12,7 @@ mod view;
 use crate::command::{CommandOutput, CommandSpec};
 use crate::failure::Failure;
 use crate::manager::{
-    Change, Direction, Guard, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
+    Change, Direction, Guard, Hold, Installed, ManagerKind, PackageChange, PackageManager,
 };
 use crate::pin::{PinPlace, Unpinned};
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
@@ -119,32 +119,6 @@ impl PackageManager for Apt {
         outcome::read_refresh(output)
     }
 
-    fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec {
-        // `madison` would be shorter, but it prints the architecture of the index, not of the
-        // package. Without a status file it lists the index alone, not what is installed.
-        CommandSpec::query(
-            "apt-cache",
-            [
-                "-c",
-                &configuration(view),
-                "-o",
-                "Dir::State::status=/dev/null",
-                "show",
-                package.as_str(),
-            ],
-            format!("list what {} offers of {package}", view.repository),
-            Duration::from_secs(60),
-        )
-    }
-
-    fn read_offered(
-        &self,
-        package: &PackageName,
-        output: &CommandOutput,
-    ) -> Result<Vec<Offered>, Failure> {
-        outcome::read_offered(package, output)
-    }
-
     fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec {
         CommandSpec::query(
             "apt-get",
@@ -165,6 +139,11 @@ impl PackageManager for Apt {
         outcome::read_simulation(output)
     }
 
+    fn download_simulates(&self) -> bool {
+        // It tells people what it does, not machines as `-s` does.
+        false
+    }
+
     fn download(&self, view: &PrivateView, change: &Change) -> CommandSpec {
         CommandSpec::query(
             "apt-get",
@@ -173,6 +152,14 @@ impl PackageManager for Apt {
             Duration::from_secs(30 * 60),
         )
         .as_root()
+    }
+
+    fn read_download(
+        &self,
+        change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Option<Vec<PackageChange>>, Failure> {
+        self.read_install(change, output).map(|_| None)
     }
 
     fn install(&self, view: &PrivateView, change: &Change, guard: Option<&Guard>) -> CommandSpec {

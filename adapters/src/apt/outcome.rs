@@ -1,8 +1,7 @@
 use super::failures::{REPOSITORY, SCRIPT, STATE, failure};
-use super::sources::stanzas;
 use crate::command::{CommandOutput, Exit};
 use crate::failure::Failure;
-use crate::manager::{Action, Change, Installed, InstalledPackage, Offered, PackageChange};
+use crate::manager::{Action, Change, Installed, InstalledPackage, PackageChange};
 use crate::outcome::{rule_that_fits, shorten, whole};
 use crate::repository::{RepositoryEntry, without_credentials};
 use crate::version::{NativeVersion, PackageName};
@@ -119,43 +118,6 @@ pub(super) fn read_refresh(output: &CommandOutput) -> Result<(), Failure> {
         None if output.returned_zero() => Ok(()),
         None => Err(failure(output)),
     }
-}
-
-pub(super) fn read_offered(
-    package: &PackageName,
-    output: &CommandOutput,
-) -> Result<Vec<Offered>, Failure> {
-    let output = whole(output)?;
-    // A name that the index does not know is exit 100 here, other than in `madison`.
-    if output.exit == Exit::Code(100) && output.stderr.contains("No packages found") {
-        return Ok(Vec::new());
-    }
-    if !output.returned_zero() {
-        return Err(failure(output));
-    }
-    let mut offered: Vec<Offered> = Vec::new();
-    for stanza in stanzas(&output.stdout) {
-        let value = |name| {
-            stanza
-                .field(name)
-                .map(|field| field.value.as_str())
-                .unwrap_or_default()
-        };
-        if value("Package") != package.as_str() {
-            continue;
-        }
-        let Ok(version) = NativeVersion::debian(value("Version")) else {
-            continue;
-        };
-        let one = Offered {
-            version,
-            architecture: value("Architecture").to_owned(),
-        };
-        if !offered.contains(&one) {
-            offered.push(one);
-        }
-    }
-    Ok(offered)
 }
 
 pub(super) fn read_simulation(output: &CommandOutput) -> Result<Vec<PackageChange>, Failure> {

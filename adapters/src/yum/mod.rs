@@ -12,7 +12,7 @@ mod view;
 use crate::command::{CommandOutput, CommandSpec};
 use crate::failure::Failure;
 use crate::manager::{
-    Change, Direction, Guard, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
+    Change, Direction, Guard, Hold, Installed, ManagerKind, PackageChange, PackageManager,
 };
 use crate::pin::{PinPlace, Unpinned};
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
@@ -136,28 +136,6 @@ impl PackageManager for Yum {
         outcome::read_refresh(output)
     }
 
-    fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec {
-        let mut arguments = within(view);
-        arguments.extend(aside(&view.folder));
-        arguments.extend(words(&["-q", "-C"]));
-        arguments.extend(words(&SEE_EVERYTHING));
-        let format = "%{name}|%{epoch}|%{version}|%{release}|%{arch}|%{repoid}\\n";
-        arguments.extend(words(&["repoquery", "--qf", format, package.as_str()]));
-        self.query(
-            arguments,
-            format!("list what {} offers of {package}", view.repository),
-            60,
-        )
-    }
-
-    fn read_offered(
-        &self,
-        package: &PackageName,
-        output: &CommandOutput,
-    ) -> Result<Vec<Offered>, Failure> {
-        outcome::read_offered(package, output)
-    }
-
     fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec {
         let mut arguments = within(view);
         arguments.extend(aside(&view.folder));
@@ -178,6 +156,10 @@ impl PackageManager for Yum {
         outcome::read_simulation(output)
     }
 
+    fn download_simulates(&self) -> bool {
+        true
+    }
+
     fn download(&self, view: &PrivateView, change: &Change) -> CommandSpec {
         let mut arguments = within(view);
         arguments.extend(aside(&view.folder));
@@ -185,6 +167,14 @@ impl PackageManager for Yum {
         arguments.extend(transaction(change));
         let purpose = format!("fetch {} {}", change.package, change.to);
         self.query(arguments, purpose, 30 * 60).as_root()
+    }
+
+    fn read_download(
+        &self,
+        _change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Option<Vec<PackageChange>>, Failure> {
+        outcome::read_download(output).map(Some)
     }
 
     fn install(&self, view: &PrivateView, change: &Change, _guard: Option<&Guard>) -> CommandSpec {

@@ -2,11 +2,9 @@ use super::failures::{SCRIPTS, failure};
 use super::table;
 use crate::command::{CommandOutput, Exit};
 use crate::failure::Failure;
-use crate::manager::{Change, Offered, PackageChange};
+use crate::manager::{Change, PackageChange};
 use crate::outcome::{classify, shorten, whole};
 use crate::repository::RepositoryEntry;
-use crate::rpm::evr;
-use crate::version::PackageName;
 
 pub(super) fn read_located(
     entries: &[RepositoryEntry],
@@ -33,41 +31,6 @@ pub(super) fn read_refresh(output: &CommandOutput) -> Result<(), Failure> {
     }
 }
 
-pub(super) fn read_offered(
-    package: &PackageName,
-    output: &CommandOutput,
-) -> Result<Vec<Offered>, Failure> {
-    let output = whole(output)?;
-    if !output.returned_zero() {
-        return Err(failure(output));
-    }
-    let mut offered = Vec::new();
-    for line in output
-        .stdout
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-    {
-        let fields: Vec<&str> = line.split('|').collect();
-        let [name, epoch, version, release, architecture, _repository] = fields[..] else {
-            return Err(Failure::Unexpected(format!(
-                "dnf repoquery says: {}",
-                shorten(line)
-            )));
-        };
-        if name != package.as_str() || architecture == "src" {
-            continue;
-        }
-        if let Some(version) = evr(epoch, version, release) {
-            offered.push(Offered {
-                version,
-                architecture: architecture.to_owned(),
-            });
-        }
-    }
-    Ok(offered)
-}
-
 pub(super) fn read_simulation(output: &CommandOutput) -> Result<Vec<PackageChange>, Failure> {
     let output = whole(output)?;
     let aborted = output
@@ -78,17 +41,25 @@ pub(super) fn read_simulation(output: &CommandOutput) -> Result<Vec<PackageChang
     match output.exit {
         // `--assumeno` says no to the table: exit 1.
         Exit::Code(1) if aborted => table::read(&output.stdout),
-        Exit::Code(0)
-            if output
-                .stdout
-                .lines()
-                .any(|line| line.trim() == "Nothing to do.") =>
-        {
-            Ok(Vec::new())
-        }
+        Exit::Code(0) if has_nothing_to_do(output) => Ok(Vec::new()),
         Exit::Code(0) => Err(classify(output, &[])),
         _ => Err(failure(output)),
     }
+}
+
+/// `--downloadonly` prints the same table, and then fetches.
+pub(super) fn read_download(output: &CommandOutput) -> Result<Vec<PackageChange>, Failure> {
+    let output = whole(output)?;
+    match output.exit {
+        Exit::Code(0) if has_nothing_to_do(output) => Ok(Vec::new()),
+        Exit::Code(0) => table::read(&output.stdout),
+        _ => Err(failure(output)),
+    }
+}
+
+fn has_nothing_to_do(output: &CommandOutput) -> bool {
+    let mut lines = output.stdout.lines();
+    lines.any(|line| line.trim() == "Nothing to do.")
 }
 
 pub(super) fn read_install(

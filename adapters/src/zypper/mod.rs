@@ -12,7 +12,7 @@ mod xml;
 use crate::command::{CommandOutput, CommandSpec};
 use crate::failure::Failure;
 use crate::manager::{
-    Change, Direction, Guard, Hold, Installed, ManagerKind, Offered, PackageChange, PackageManager,
+    Change, Direction, Guard, Hold, Installed, ManagerKind, PackageChange, PackageManager,
 };
 use crate::pin::{PinPlace, Unpinned};
 use crate::repository::{ConfigurationFile, PrivateView, RepositoryEntry};
@@ -106,26 +106,6 @@ impl PackageManager for Zypper {
         outcome::read_refresh(output)
     }
 
-    fn list_offered(&self, view: &PrivateView, package: &PackageName) -> CommandSpec {
-        let mut arguments = words(&["--non-interactive", "--no-refresh", "--xmlout"]);
-        arguments.extend(within(view));
-        arguments.extend(search(&["-r", &view.repository], package));
-        query_within(
-            view,
-            arguments,
-            format!("list what {} offers of {package}", view.repository),
-            LISTING,
-        )
-    }
-
-    fn read_offered(
-        &self,
-        package: &PackageName,
-        output: &CommandOutput,
-    ) -> Result<Vec<Offered>, Failure> {
-        outcome::read_offered(package, output)
-    }
-
     fn simulate(&self, view: &PrivateView, change: &Change) -> CommandSpec {
         let mut arguments = words(&["--non-interactive", "--no-refresh", "--xmlout"]);
         arguments.extend(within(view));
@@ -150,8 +130,12 @@ impl PackageManager for Zypper {
         outcome::read_simulation(output)
     }
 
+    fn download_simulates(&self) -> bool {
+        true
+    }
+
     fn download(&self, view: &PrivateView, change: &Change) -> CommandSpec {
-        let mut arguments = words(&["--non-interactive", "--no-refresh"]);
+        let mut arguments = words(&["--non-interactive", "--no-refresh", "--xmlout"]);
         arguments.extend(within(view));
         arguments.extend(transaction(view, change, &["--download-only"]));
         query_within(
@@ -161,6 +145,15 @@ impl PackageManager for Zypper {
             30 * 60,
         )
         .as_root()
+    }
+
+    fn read_download(
+        &self,
+        _change: &Change,
+        output: &CommandOutput,
+    ) -> Result<Option<Vec<PackageChange>>, Failure> {
+        // The same XML as for a simulation, with the progress of the download after it.
+        outcome::read_simulation(output).map(Some)
     }
 
     fn install(&self, view: &PrivateView, change: &Change, _guard: Option<&Guard>) -> CommandSpec {

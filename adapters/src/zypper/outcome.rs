@@ -3,10 +3,10 @@ use super::xml::{self, Answer};
 use crate::command::{CommandOutput, Exit};
 use crate::failure::Failure;
 use crate::glob::glob_matches;
-use crate::manager::{Action, Change, Offered, PackageChange};
+use crate::manager::{Action, Change, PackageChange};
 use crate::outcome::{shorten, whole};
 use crate::repository::RepositoryEntry;
-use crate::version::{NativeVersion, PackageName};
+use crate::version::PackageName;
 
 /// The found solvables; none for "no matching items", which has an exit code of its own.
 fn read_search(output: &CommandOutput) -> Result<Answer, Failure> {
@@ -65,31 +65,6 @@ pub(super) fn read_refresh(output: &CommandOutput) -> Result<(), Failure> {
     } else {
         Err(failure(output))
     }
-}
-
-pub(super) fn read_offered(
-    package: &PackageName,
-    output: &CommandOutput,
-) -> Result<Vec<Offered>, Failure> {
-    let mut offered: Vec<Offered> = Vec::new();
-    for one in read_search(output)?.solvables {
-        // What is installed but not offered stands under `(System Packages)`.
-        let elsewhere = one.repository == "(System Packages)" || one.kind == "srcpackage";
-        if one.name != package.as_str() || elsewhere {
-            continue;
-        }
-        let Ok(version) = NativeVersion::rpm(&one.edition) else {
-            continue;
-        };
-        let one = Offered {
-            version,
-            architecture: one.architecture,
-        };
-        if !offered.contains(&one) {
-            offered.push(one);
-        }
-    }
-    Ok(offered)
 }
 
 pub(super) fn read_simulation(output: &CommandOutput) -> Result<Vec<PackageChange>, Failure> {

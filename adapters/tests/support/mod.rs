@@ -110,6 +110,15 @@ impl Case {
             .read_simulation(&self.change(from, to), &self.output())
     }
 
+    pub(crate) fn download(
+        &self,
+        from: &str,
+        to: &str,
+    ) -> Result<Option<Vec<PackageChange>>, Failure> {
+        self.adapter()
+            .read_download(&self.change(from, to), &self.output())
+    }
+
     pub(crate) fn installation(&self) -> Result<Vec<String>, Failure> {
         self.adapter()
             .read_install(&self.change("1.0.0", "1.1.0"), &self.output())

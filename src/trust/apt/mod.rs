@@ -4,5 +4,5 @@ mod packages;
 mod release;
 
 pub(crate) use packages::is_location;
-pub use packages::{Deb, find_deb};
+pub use packages::{Deb, find_deb, list_debs};
 pub use release::{MOST_BYTES, Release};

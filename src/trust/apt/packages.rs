@@ -44,26 +44,60 @@ pub fn find_deb(
     found
 }
 
+/// Lists version and architecture of everything of that name in a `Packages` file, in its order, and
+/// checks the file against the index while it is read.
+pub fn list_debs(
+    packages: impl BufRead,
+    expected: &Expected,
+    name: &str,
+) -> Result<Vec<[String; 2]>, Refusal> {
+    let mut reader = expected.reading(packages);
+    let mut list = Vec::new();
+    let read = each_stanza(&mut reader, |stanza| {
+        if let [Some(package), Some(version), Some(architecture), ..] = &stanza.values
+            && package == name
+        {
+            list.push([version.clone(), architecture.clone()]);
+        }
+        Ok(())
+    });
+    reader.finish().map_err(|_| expected.mismatch())?;
+    read.map(|()| list)
+}
+
 fn search(reader: &mut impl BufRead, wanted: [&str; 3]) -> Result<Option<Deb>, Refusal> {
     let mut found = None;
+    each_stanza(reader, |stanza| {
+        let Some(deb) = stanza.deb(wanted)? else {
+            return Ok(());
+        };
+        if found.replace(deb).is_some() {
+            let [name, version, architecture] = wanted;
+            return Err(malformed(format!(
+                "the index lists {name} {version} for {architecture} twice"
+            )));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Hands over every stanza, the last one too.
+fn each_stanza(
+    reader: &mut impl BufRead,
+    mut take: impl FnMut(&Stanza) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     let mut stanza = Stanza::default();
     let mut line = Vec::new();
     loop {
         line.clear();
         let read = read_line(reader, &mut line)?;
         if !read || line.is_empty() {
-            if let Some(deb) = stanza.deb(wanted)? {
-                if found.replace(deb).is_some() {
-                    let [name, version, architecture] = wanted;
-                    return Err(malformed(format!(
-                        "the index lists {name} {version} for {architecture} twice"
-                    )));
-                }
-            }
+            take(&stanza)?;
             stanza = Stanza::default();
         }
         if !read {
-            return Ok(found);
+            return Ok(());
         }
         stanza.take(&line)?;
     }

@@ -8,5 +8,5 @@ mod repomd;
 mod xml;
 
 pub use package::{Nevra, check_package};
-pub use primary::{Rpm, find_rpm};
+pub use primary::{Rpm, find_rpm, list_rpms};
 pub use repomd::{MOST_BYTES, Repomd};

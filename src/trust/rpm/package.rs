@@ -23,22 +23,31 @@ pub struct Nevra {
     pub architecture: String,
 }
 
-impl fmt::Display for Nevra {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Nevra {
+    /// `[epoch:]version-release`; an epoch of 0 is not written, as in the tools' own lists.
+    pub fn evr(&self) -> String {
         let Self {
-            name,
             epoch,
             version,
             release,
-            architecture,
+            ..
         } = self;
         match epoch {
-            0 => write!(formatter, "{name}-{version}-{release}.{architecture}"),
-            _ => write!(
-                formatter,
-                "{name}-{epoch}:{version}-{release}.{architecture}"
-            ),
+            0 => format!("{version}-{release}"),
+            _ => format!("{epoch}:{version}-{release}"),
         }
+    }
+}
+
+impl fmt::Display for Nevra {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{}-{}.{}",
+            self.name,
+            self.evr(),
+            self.architecture
+        )
     }
 }
 

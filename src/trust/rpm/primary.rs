@@ -46,6 +46,25 @@ pub fn find_rpm(
     found
 }
 
+/// Lists everything of that name in a `primary.xml`, in its order, and checks the file against
+/// `repomd.xml` while it is read, as [`find_rpm`] does.
+pub fn list_rpms(
+    primary: impl BufRead,
+    expected: &Expected,
+    name: &str,
+) -> Result<Vec<Nevra>, Refusal> {
+    let mut reader = expected.reading(primary);
+    let mut list = Vec::new();
+    let read = decoded(&mut reader).and_then(|document| {
+        each_package(document, |package| {
+            list.extend(package.nevra().filter(|nevra| nevra.name == name));
+            Ok(())
+        })
+    });
+    reader.finish().map_err(|_| expected.mismatch())?;
+    read.map(|()| list)
+}
+
 /// Decompresses by what the file begins with, whatever it is called.
 fn decoded<'a>(mut file: impl BufRead + 'a) -> Result<Box<dyn BufRead + 'a>, Refusal> {
     let start = file
@@ -77,12 +96,30 @@ impl<R: Read> Read for Decoder<R> {
 }
 
 fn search(document: impl BufRead, wanted: &Nevra) -> Result<Option<Rpm>, Refusal> {
+    let mut found: Option<Rpm> = None;
+    each_package(document, |package| {
+        let Some(rpm) = package.rpm(wanted)? else {
+            return Ok(());
+        };
+        if found.as_ref().is_some_and(|other| *other != rpm) {
+            return Err(malformed(format!("the index lists {wanted} twice")));
+        }
+        found = Some(rpm);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Hands over every `<package>`.
+fn each_package(
+    document: impl BufRead,
+    mut take: impl FnMut(Package) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     let mut walk = Walk::new(document, MOST_BYTES);
     let mut package = Package::default();
-    let mut found: Option<Rpm> = None;
     loop {
         match walk.step()? {
-            Step::End => return Ok(found),
+            Step::End => return Ok(()),
             Step::Open(path, element) => match names(path).as_slice() {
                 ["metadata", "package"] => package = Package::default(),
                 ["metadata", "package", "version"] => {
@@ -126,14 +163,7 @@ fn search(document: impl BufRead, wanted: &Nevra) -> Result<Option<Rpm>, Refusal
                     let found = checksum(package.checksum_kind.as_deref(), text);
                     once(&mut package.checksum, Some(found), "checksum")?;
                 }
-                ["metadata", "package"] => {
-                    if let Some(rpm) = std::mem::take(&mut package).rpm(wanted)? {
-                        if found.as_ref().is_some_and(|other| *other != rpm) {
-                            return Err(malformed(format!("the index lists {wanted} twice")));
-                        }
-                        found = Some(rpm);
-                    }
-                }
+                ["metadata", "package"] => take(std::mem::take(&mut package))?,
                 _ => {}
             },
         }
@@ -141,16 +171,21 @@ fn search(document: impl BufRead, wanted: &Nevra) -> Result<Option<Rpm>, Refusal
 }
 
 impl Package {
+    /// Everything in its name, where all of it is there and can be read.
+    fn nevra(&self) -> Option<Nevra> {
+        let [epoch, version, release] = self.version.as_ref()?;
+        Some(Nevra {
+            name: self.name.clone()?,
+            epoch: epoch.parse().ok()?,
+            version: version.clone(),
+            release: release.clone(),
+            architecture: self.architecture.clone()?,
+        })
+    }
+
     /// The package, when it is the wanted one.
     fn rpm(self, wanted: &Nevra) -> Result<Option<Rpm>, Refusal> {
-        let same = self.name.as_deref() == Some(&wanted.name)
-            && self.architecture.as_deref() == Some(&wanted.architecture)
-            && self.version.is_some_and(|[epoch, version, release]| {
-                epoch.parse() == Ok(wanted.epoch)
-                    && version == wanted.version
-                    && release == wanted.release
-            });
-        if !same {
+        if self.nevra().as_ref() != Some(wanted) {
             return Ok(None);
         }
         let incomplete = || {
