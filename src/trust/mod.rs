@@ -26,6 +26,8 @@
 
 /// The chain of a Debian repository.
 pub mod apt;
+/// Compressed lists.
+mod compression;
 /// Sizes and checksums.
 pub mod digest;
 /// The newest index ever seen, against replays.
