@@ -31,6 +31,7 @@ mod rpm;
 pub mod rpm_keys;
 /// Runs commands: the only place that does.
 pub mod runner;
+mod secret;
 /// Names and versions, strictly validated, and the native orders of versions.
 pub mod version;
 /// dnf 4, also under its older name yum.
