@@ -25,7 +25,6 @@ pub(super) fn decoded<'a>(
             Box::new(lzma_rust2::XzReader::new_mem_limit(file, true, MOST_KIB))
         }
         [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
-        [0x04, 0x22, 0x4d, 0x18, ..] => Box::new(lz4_flex::frame::FrameDecoder::new(file)),
         _ => return Ok(Box::new(file)),
     };
     Ok(Box::new(BufReader::with_capacity(64 << 10, decoder)))
