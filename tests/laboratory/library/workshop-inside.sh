@@ -108,7 +108,7 @@ make_repository() {
             cat >../ftparchive <<END
 Dir::ArchiveDir ".";
 Dir::CacheDir "..";
-Default::Packages::Compress "$(sed 's/^gz$/gzip/; s/^bz2$/bzip2/; s/^zst$/zstd/' <<<"$compression")";
+Default::Packages::Compress ". $(sed 's/^gz$/gzip/; s/^bz2$/bzip2/; s/^zst$/zstd/' <<<"$compression")";
 BinDirectory "pool" { Packages "$packages"; };
 END
             apt-ftparchive -q=2 generate ../ftparchive
@@ -125,11 +125,15 @@ END
                 -o APT::FTPArchive::Release::Components=main -o "APT::FTPArchive::Release::Architectures=$architecture" \
                 "${release_options[@]}" release dists/stable >../Release
         fi
+        # apt wants the checksum of the plain list, which few publishers also serve.
+        [ -z "$compression" ] || rm "$packages"
         if [[ "$how" == *" by-hash "* ]]; then
             printf 'Acquire-By-Hash: yes\n' | cat - ../Release >../Release.new
             mv ../Release.new ../Release
             for file in "$packages"*; do
+                # Old ones ask for the one, apt since 1.2 for the strongest.
                 install -D "$file" "$(dirname "$file")/by-hash/SHA256/$(sha256sum "$file" | cut -d' ' -f1)"
+                install -D "$file" "$(dirname "$file")/by-hash/SHA512/$(sha512sum "$file" | cut -d' ' -f1)"
                 rm "$file"
             done
         fi
