@@ -315,7 +315,8 @@ fn folder_name(entry: &RepositoryEntry) -> String {
 /// Tells entries apart whose names are written the same: several of one file, or `a:b` and `a_b`.
 fn mark(entry: &RepositoryEntry) -> String {
     let mut text = format!("{}\n{}", entry.id, entry.suite);
-    for url in &entry.urls {
+    let list = entry.mirror_list.iter().map(|(_, url)| url);
+    for url in entry.urls.iter().chain(list) {
         text.push('\n');
         text.push_str(url);
     }
@@ -329,7 +330,7 @@ fn mark(entry: &RepositoryEntry) -> String {
 
 /// Writes the files of a view.
 pub fn write_view(view: &PrivateView) -> Result<()> {
-    files::create_folder(&view.folder, 0o755)?;
+    files::create_folder(&view.folder, if view.is_private { 0o700 } else { 0o755 })?;
     for folder in &view.folders {
         files::create_folder(folder, 0o755)?;
     }

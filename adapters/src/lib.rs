@@ -35,6 +35,7 @@ mod rpm_file;
 pub mod rpm_keys;
 /// Runs commands: the only place that does.
 pub mod runner;
+mod secret;
 /// Names and versions, strictly validated, and the native orders of versions.
 pub mod version;
 /// dnf 4, also under its older name yum.

@@ -1,9 +1,8 @@
 //! Entries of `.repo` files, with the defaults of the tool's main configuration.
 
 use crate::ini::{Section, no, sections, yes};
-use crate::repository::{
-    ConfigurationFile, Connection, InsecureSetting, RepositoryEntry, without_credentials,
-};
+use crate::repository::{ConfigurationFile, Connection, InsecureSetting, RepositoryEntry};
+use crate::secret::without_credentials;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -110,7 +109,7 @@ fn entry(
         }
         if !key.starts_with("https://") {
             insecure.push(InsecureSetting {
-                setting: format!("gpgkey={key}"),
+                setting: format!("gpgkey={}", without_credentials(&key)),
                 line,
             });
         }
@@ -188,14 +187,21 @@ fn weakened(
     found
 }
 
-/// A URL without zypper's `ssl_verify=…` option, which switches TLS checks off.
+/// A URL without a `ssl_verify=…` option of zypper's that switches a TLS check off: it names those
+/// that stay on.
 fn without_weak_options(url: &str) -> String {
     let Some((place, options)) = url.split_once('?') else {
         return url.to_owned();
     };
+    let weakens = |option: &str| {
+        option.strip_prefix("ssl_verify=").is_some_and(|checks| {
+            let has = |check: &str| checks.split(',').any(|word| word == check);
+            !(has("yes") || has("host") && has("peer"))
+        })
+    };
     let kept: Vec<&str> = options
         .split('&')
-        .filter(|option| !option.starts_with("ssl_verify="))
+        .filter(|option| !weakens(option))
         .collect();
     if kept.is_empty() {
         place.to_owned()

@@ -1,3 +1,4 @@
+use crate::secret::{has_credentials, is_secret, without_credentials};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -78,6 +79,12 @@ impl fmt::Debug for RepositoryEntry {
 }
 
 impl RepositoryEntry {
+    /// Whether a file with this entry is to be read by root alone.
+    pub(crate) fn is_secret(&self) -> bool {
+        let list = self.mirror_list.iter().map(|(_, url)| url);
+        self.connection.is_secret() || self.urls.iter().chain(list).any(|url| has_credentials(url))
+    }
+
     /// Where the repository is, without credentials: its first URL, for apt with the suite.
     pub fn place(&self) -> String {
         let url = self
@@ -122,27 +129,6 @@ impl fmt::Debug for Connection {
     }
 }
 
-fn is_secret(key: &str) -> bool {
-    key.ends_with("password") || key.ends_with("username")
-}
-
-/// Whether a URL carries a user or password.
-pub(crate) fn has_credentials(url: &str) -> bool {
-    without_credentials(url) != url
-}
-
-/// A URL without `user:password@`, as the tools print it.
-pub(crate) fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{host}{path}"),
-        None => url.to_owned(),
-    }
-}
-
 /// A setting of the host's entry that switches a check off.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InsecureSetting {
@@ -164,6 +150,9 @@ pub struct PrivateView {
     pub files: Vec<ViewFile>,
     /// Folders to create before the files (mode 0755), all inside `folder`.
     pub folders: Vec<PathBuf>,
+    /// Whether `folder` is for root alone (mode 0700, else 0755): the tool writes what is secret
+    /// into its logs there.
+    pub is_private: bool,
 }
 
 /// A file of a [`PrivateView`].

@@ -3,6 +3,7 @@
 use crate::command::{CommandOutput, CommandSpec, Exit, Interruption};
 use crate::failure::Failure;
 use crate::processes::signal_scripts;
+use crate::secret::without_credentials;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -342,6 +343,7 @@ impl Capture {
             bytes.extend(format!("\n[{} bytes left out]\n", self.omitted).bytes());
         }
         bytes.extend(self.tail);
-        String::from_utf8_lossy(&bytes).into_owned()
+        // Nobody behind this point has a use for a password; the reports and logs are for others.
+        without_credentials(&String::from_utf8_lossy(&bytes))
     }
 }

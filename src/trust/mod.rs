@@ -19,13 +19,15 @@
 //! | | apt | dnf, zypper |
 //! |---|---|---|
 //! | index | `InRelease`, or `Release` and `Release.gpg` | `repomd.xml` and `repomd.xml.asc`, where it is signed |
-//! | list | `Packages`, by SHA-256 | `primary.xml`, by SHA-256 or SHA-512 |
+//! | list | `Packages`, by SHA-256 or SHA-512 | `primary.xml`, by SHA-256 or SHA-512 |
 //! | package | by SHA-256 of the list | by the checksum of the list, and by its own signature |
 //!
 //! [`Refusal`] says what was wrong and how to get out of it; all of them are exit code 23.
 
 /// The chain of a Debian repository.
 pub mod apt;
+/// Compressed lists.
+mod compression;
 /// Sizes and checksums.
 pub mod digest;
 /// The newest index ever seen, against replays.

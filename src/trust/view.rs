@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use thiserror::Error;
 
 /// Largest signature file that is read.
@@ -357,24 +358,32 @@ fn metadata_folder(view: &PrivateView, kind: ManagerKind) -> Result<PathBuf, Unp
 }
 
 /// dnf's folder for the repository: its id, a dash, and 16 hexadecimal digits that hang on its URL.
-/// Another one is left behind when the URL changed; then only the configured one counts, and that
-/// cannot be told.
+/// Another one is left behind when the URL changed, be it by a variable in it. dnf renews the time
+/// of the index that it uses at every refresh, also of one that is the same as before.
 fn dnf_folder(view: &PrivateView) -> Result<PathBuf, Unproven> {
-    let mut found = list(&view.path("cache"))?.into_iter().filter(|path| {
-        let name = name_of(path);
+    let mut newest: Option<(SystemTime, PathBuf)> = None;
+    for path in list(&view.path("cache"))? {
+        let name = name_of(&path);
         let digits = name
             .strip_prefix(&view.repository)
             .and_then(|rest| rest.strip_prefix('-'));
-        path.is_dir()
-            && digits.is_some_and(|digits| {
-                digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-            })
-    });
-    match (found.next(), found.next()) {
-        (Some(folder), None) => Ok(folder),
-        (None, _) => Err(Refusal::NotListed("anything: it has no repomd.xml".to_owned()).into()),
-        (Some(_), Some(_)) => Err(malformed("the view has the index of two places").into()),
+        let is_one = digits.is_some_and(|digits| {
+            digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        });
+        if !is_one {
+            continue;
+        }
+        for file in list(&path.join("repodata"))? {
+            let changed = file.metadata().and_then(|metadata| metadata.modified());
+            let changed = changed.with_context(|| format!("look at {}", file.display()))?;
+            if newest.as_ref().is_none_or(|(time, _)| changed > *time) {
+                newest = Some((changed, path.clone()));
+            }
+        }
     }
+    newest
+        .map(|(_, path)| path)
+        .ok_or_else(|| Refusal::NotListed("anything: it has no repomd.xml".to_owned()).into())
 }
 
 /// A file whose bytes are those that were signed, from its start. They are read twice, so that what

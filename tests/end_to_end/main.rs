@@ -19,6 +19,7 @@ mod hostile;
 mod interface;
 mod no_op;
 mod pin;
+mod repositories;
 mod schedule;
 mod trouble;
 mod trust;

@@ -41,8 +41,8 @@ pub(super) const STATE: [Rule; 3] = [
 const REPAIR: &str = "dpkg --configure -a --force-confdef --force-confold";
 
 /// What apt says of a repository. Trust comes before reach: a bad signature is also reported as
-/// "Failed to fetch".
-pub(super) const REPOSITORY: [Rule; 3] = [
+/// "Failed to fetch". But a repository that lets nobody in is called "not signed", too.
+pub(super) const REPOSITORY: [Rule; 4] = [
     Rule {
         texts: &[
             "No space left on device",
@@ -50,6 +50,14 @@ pub(super) const REPOSITORY: [Rule; 3] = [
             "have enough free space",
         ],
         means: Failure::DiskFull,
+    },
+    Rule {
+        texts: &[
+            "Release  401  Unauthorized",
+            "Release  403  Forbidden",
+            "Release  407  Proxy",
+        ],
+        means: Failure::Offline,
     },
     Rule {
         texts: &[
@@ -75,6 +83,7 @@ pub(super) const REPOSITORY: [Rule; 3] = [
             "Insufficient information available to perform this download securely",
             "Conflicting values set for option Signed-By",
             "are ignored as the file",
+            "Certificate verification failed",
         ],
         means: Failure::Untrusted,
     },

@@ -3,7 +3,8 @@ use crate::command::{CommandOutput, Exit};
 use crate::failure::Failure;
 use crate::manager::{Action, Change, Installed, InstalledPackage, PackageChange};
 use crate::outcome::{rule_that_fits, shorten, whole};
-use crate::repository::{RepositoryEntry, without_credentials};
+use crate::repository::RepositoryEntry;
+use crate::secret::without_credentials;
 use crate::version::{NativeVersion, PackageName};
 
 pub(super) fn read_installed(

@@ -1,4 +1,4 @@
-use crate::repository::{PrivateView, RepositoryEntry, ViewFile, has_credentials};
+use crate::repository::{PrivateView, RepositoryEntry, ViewFile};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub(super) fn private_view(entry: &RepositoryEntry, folder: &Path) -> PrivateVie
         ViewFile {
             path: at("agent.sources"),
             text: source(entry, folder),
-            secret: entry.urls.iter().any(|url| has_credentials(url)),
+            secret: entry.is_secret(),
         },
     ];
     if let Some(key) = &entry.embedded_key {
@@ -32,6 +32,8 @@ pub(super) fn private_view(entry: &RepositoryEntry, folder: &Path) -> PrivateVie
         folder: folder.to_owned(),
         repository: entry.id.clone(),
         files,
+        // apt fetches as a user of its own, who has to get through.
+        is_private: false,
         // apt makes folders only below its own, but gives `partial` to its download user itself.
         folders: [
             "lists",

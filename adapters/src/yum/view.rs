@@ -1,5 +1,5 @@
 use crate::repo_file::{place_and_keys, safe_id};
-use crate::repository::{PrivateView, RepositoryEntry, ViewFile, has_credentials};
+use crate::repository::{PrivateView, RepositoryEntry, ViewFile};
 use crate::version::PackageName;
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub(super) fn private_view(
          metadata_expire=-1\nskip_if_unavailable=0\nincludepkgs={package}\n",
         place_and_keys(entry)
     );
-    let secret = entry.connection.is_secret() || entry.urls.iter().any(|url| has_credentials(url));
+    let secret = entry.is_secret();
     PrivateView {
         folder: folder.to_owned(),
         files: vec![
@@ -46,10 +46,12 @@ pub(super) fn private_view(
             },
         ],
         folders: vec![at("repos.d"), at("cache")],
+        is_private: entry.is_secret(),
         repository: id,
     }
 }
 
+/// `zchunk` would fetch the index in a form of its own, in the place of the one that is proven.
 const MAIN: &str = "gpgcheck=1
 localpkg_gpgcheck=1
 sslverify=1
@@ -60,6 +62,7 @@ clean_requirements_on_remove=0
 obsoletes=1
 exit_on_lock=1
 keepcache=1
+zchunk=0
 timeout=20
 retries=2
 ";

@@ -1,5 +1,5 @@
 use crate::repo_file::{place_and_keys, safe_id};
-use crate::repository::{PrivateView, RepositoryEntry, ViewFile, has_credentials};
+use crate::repository::{PrivateView, RepositoryEntry, ViewFile};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -36,10 +36,11 @@ pub(super) fn private_view(entry: &RepositoryEntry, folder: &Path) -> PrivateVie
     let file = ViewFile {
         path: repositories.join(format!("{id}.repo")),
         text,
-        secret: entry.urls.iter().any(|url| has_credentials(url)),
+        secret: entry.is_secret(),
     };
     PrivateView {
         folder: folder.to_owned(),
+        is_private: entry.is_secret(),
         repository: id,
         files: vec![
             file,

@@ -77,25 +77,12 @@ impl Release {
             let what = "the index".to_owned();
             return Err(Refusal::Expired { what, at });
         }
-        let listed = fields
-            .get("sha256")
-            .ok_or_else(|| malformed("a Release without SHA256"))?;
-        if !listed[0].is_empty() {
-            return Err(malformed("the SHA256 list of the Release"));
-        }
-        let mut files = BTreeMap::new();
-        for line in &listed[1..] {
-            let file = listed_file(line)
-                .ok_or_else(|| malformed("a line of the Release's SHA256 list"))?;
-            // The same line twice is harmless, and some publishers' tools write it.
-            let other = files.insert(file.name.clone(), file.clone());
-            if other.is_some_and(|other| other != file) {
-                return Err(malformed(format!(
-                    "{} is listed twice in the Release",
-                    file.name
-                )));
-            }
-        }
+        let files = match (fields.get("sha256"), fields.get("sha512")) {
+            // Debian's lists have been under SHA-256 for so long that a Release without is rare.
+            (Some(lines), _) => listed_files(lines, Checksum::sha256)?,
+            (None, Some(lines)) => listed_files(lines, Checksum::sha512)?,
+            (None, None) => return Err(malformed("a Release without SHA256 and SHA512")),
+        };
         Ok(Self {
             proof,
             date,
@@ -107,15 +94,39 @@ impl Release {
     }
 }
 
+/// What a list of checksums gives.
+fn listed_files(
+    lines: &[&str],
+    read: fn(&str) -> Option<Checksum>,
+) -> Result<BTreeMap<String, Expected>, Refusal> {
+    let mut files = BTreeMap::new();
+    if !lines[0].is_empty() {
+        return Err(malformed("the list of checksums in the Release"));
+    }
+    for line in &lines[1..] {
+        let file = listed_file(line, read)
+            .ok_or_else(|| malformed("a line of the Release's list of checksums"))?;
+        // The same line twice is harmless, and some publishers' tools write it.
+        let other = files.insert(file.name.clone(), file.clone());
+        if other.is_some_and(|other| other != file) {
+            return Err(malformed(format!(
+                "{} is listed twice in the Release",
+                file.name
+            )));
+        }
+    }
+    Ok(files)
+}
+
 /// ` HASH SIZE PATH`
-fn listed_file(line: &str) -> Option<Expected> {
+fn listed_file(line: &str, read: fn(&str) -> Option<Checksum>) -> Option<Expected> {
     let mut words = line.split_ascii_whitespace();
     let (checksum, size, name) = (words.next()?, words.next()?, words.next()?);
     (words.next().is_none() && size.bytes().all(|byte| byte.is_ascii_digit())).then_some(())?;
     Some(Expected {
         name: name.to_owned(),
         size: Some(size.parse().ok()?),
-        checksum: Checksum::sha256(checksum)?,
+        checksum: read(checksum)?,
     })
 }
 

@@ -2,9 +2,10 @@ use super::package::Nevra;
 use super::repomd::{checksum, names, once};
 use super::xml::{Step, Walk, attribute};
 use crate::trust::apt::is_location;
+use crate::trust::compression::decoded;
 use crate::trust::digest::{Checksum, Expected};
 use crate::trust::refusal::{Refusal, malformed};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::BufRead;
 
 /// Largest `primary.xml`, decompressed; Fedora's whole release is a third of it. Memory does not
 /// grow with it.
@@ -29,7 +30,7 @@ struct Package {
     location: Option<String>,
 }
 
-/// Finds a package in a `primary.xml` (plain, gzip or zstd), by equality of everything in its name,
+/// Finds a package in a `primary.xml`, plain or compressed, by equality of everything in its name,
 /// and checks the file against `repomd.xml` while it is read. `None` when the file is right and does
 /// not list it.
 ///
@@ -41,7 +42,7 @@ pub fn find_rpm(
     wanted: &Nevra,
 ) -> Result<Option<Rpm>, Refusal> {
     let mut reader = expected.reading(primary);
-    let found = decoded(&mut reader).and_then(|document| search(document, wanted));
+    let found = decoded(&mut reader, "primary.xml").and_then(|document| search(document, wanted));
     reader.finish().map_err(|_| expected.mismatch())?;
     found
 }
@@ -55,7 +56,7 @@ pub fn list_rpms(
 ) -> Result<Vec<Nevra>, Refusal> {
     let mut reader = expected.reading(primary);
     let mut list = Vec::new();
-    let read = decoded(&mut reader).and_then(|document| {
+    let read = decoded(&mut reader, "primary.xml").and_then(|document| {
         each_package(document, |package| {
             list.extend(package.nevra().filter(|nevra| nevra.name == name));
             Ok(())
@@ -63,36 +64,6 @@ pub fn list_rpms(
     });
     reader.finish().map_err(|_| expected.mismatch())?;
     read.map(|()| list)
-}
-
-/// Decompresses by what the file begins with, whatever it is called.
-fn decoded<'a>(mut file: impl BufRead + 'a) -> Result<Box<dyn BufRead + 'a>, Refusal> {
-    let start = file
-        .fill_buf()
-        .map_err(|error| malformed(format!("primary.xml: {error}")))?;
-    match start {
-        [0x1f, 0x8b, ..] => Ok(Box::new(BufReader::new(
-            flate2::bufread::MultiGzDecoder::new(file),
-        ))),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(file)
-                .map_err(|error| malformed(format!("primary.xml: {error}")))?;
-            Ok(Box::new(BufReader::new(Decoder(decoder))))
-        }
-        [b'<', ..] => Ok(Box::new(file)),
-        _ => Err(malformed(
-            "primary.xml is neither plain nor compressed with gzip or zstd",
-        )),
-    }
-}
-
-/// The zstd decoder's errors, as errors of reading.
-struct Decoder<R>(R);
-
-impl<R: Read> Read for Decoder<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
 }
 
 fn search(document: impl BufRead, wanted: &Nevra) -> Result<Option<Rpm>, Refusal> {

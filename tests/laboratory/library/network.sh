@@ -48,7 +48,10 @@ web_up() {
     [ -z "$process" ] || [ "$(readlink "/proc/$process/ns/net")" != "$(hub_inode)" ] || return 0
     root="$(base_folder "$default_release")"
     mkdir -p "$cache/served/keys" "$hosts/.hub/temporary"
-    cp "$cache/keys/"*.asc "$cache/keys/"*.gpg "$cache/served/keys/"
+    with_lock packages keys_build
+    cp "$cache/keys/"*.asc "$cache/keys/"*.gpg "$cache/keys/"{authority,client}.pem "$cache/keys/client.key" "$cache/served/keys/"
+    cp "$cache/keys/"{authority,server}.pem "$cache/keys/server.key" "$cache/keys/passwords" "$hosts/.hub/"
+    chmod 0644 "$cache/served/keys/"* "$hosts/.hub/passwords"
     cat >"$hosts/.hub/nginx.conf" <<END
 user root;
 worker_processes 1;
@@ -67,6 +70,21 @@ http {
         root /mnt/served;
         location ~ "/\." { return 404; }
         location / { autoindex on; }
+        # The same behind a password: user \`reader\`, password \`s3cret-word\`.
+        location /locked/ {
+            alias /mnt/served/;
+            auth_basic laboratory;
+            auth_basic_user_file /mnt/hub/passwords;
+        }
+    }
+    # The same for those alone who have the client's certificate, under an authority nobody knows.
+    server {
+        listen $hub_address:443 ssl;
+        root /mnt/served;
+        ssl_certificate /mnt/hub/server.pem;
+        ssl_certificate_key /mnt/hub/server.key;
+        ssl_client_certificate /mnt/hub/authority.pem;
+        ssl_verify_client on;
     }
 }
 END

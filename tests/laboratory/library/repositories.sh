@@ -13,14 +13,14 @@ repository_publish() {
 }
 
 repository_make() {
-    local name="$1" key="$2" tree
-    shift 2
+    local name="$1" key="$2" index="$3" tree
+    shift 3
     with_lock packages keys_build
     with_lock packages packages_build
     mkdir -p "$cache/served"
     tree="$(mktemp -d "$cache/served/.$name-XXXXXX")"
     chmod 0755 "$tree"
-    in_workshop "$tree" repository "$key" "$@"
+    in_workshop "$tree" repository "$key" "$index" "$@"
     basename "$(packages_folder)" >"$tree/made-from"
     with_lock served repository_publish "$name" "$tree"
 }
@@ -30,7 +30,7 @@ repository_demo() {
     [ "$(cat "$cache/served/demo/made-from" 2>/dev/null)" != "$(basename "$(packages_folder)")" ] || return 0
     local labels
     mapfile -t labels < <(package_labels)
-    repository_make demo demo "${labels[@]}"
+    repository_make demo demo "" "${labels[@]}"
 }
 
 repositories_command() {
@@ -41,7 +41,7 @@ repositories_command() {
 }
 
 repository_command() {
-    local name="${1:-}" versions="" key=demo plugin=plugin labels label
+    local name="${1:-}" versions="" key=demo plugin=plugin index="" labels label word
     [ -n "$name" ] || usage_error "repository: which name?"
     shift
     valid_name "$name"
@@ -54,6 +54,14 @@ repository_command() {
             ;;
         --key)
             key="${2:?--key needs a value}"
+            shift
+            ;;
+        --index)
+            index="${2?--index needs a value}"
+            for word in $index; do
+                contains "$word" gz xz bz2 zst lz4 flat sha512 zchunk by-hash detached ||
+                    usage_error "--index: unknown word '$word'"
+            done
             shift
             ;;
         --unsigned) key=unsigned ;;
@@ -73,6 +81,6 @@ repository_command() {
         package_row "$label" >/dev/null
         labels+=("$label")
     done
-    repository_make "$name" "$key" "${labels[@]}"
+    repository_make "$name" "$key" "$index" "${labels[@]}"
     printf '%s\n' "$cache/served/$name"
 }

@@ -1,8 +1,9 @@
 #!/bin/bash
 # The part of the workshop that runs inside the root file system; see workshop.sh.
 #   keys                                   makes the signing keys
+#   certificates ADDRESS                   makes those of the web server and of a client
 #   packages                               builds and signs the rpms of /mnt/work/specs
-#   repository KEY|unsigned LABEL…         makes /mnt/work/apt and /mnt/work/rpm out of /packages
+#   repository KEY|unsigned "WORD…" LABEL…  makes /mnt/work/apt and /mnt/work/rpm out of /packages
 set -euo pipefail
 cd /mnt
 export GNUPGHOME=/mnt/gnupg
@@ -33,6 +34,23 @@ make_key() {
     drop_key
 }
 
+# An authority of the laboratory's own, the web server's certificate and that of a client.
+make_certificates() {
+    local name
+    cd keys
+    new() { openssl req -newkey rsa:2048 -noenc -keyout "$1.key" -subj "/CN=$2" "${@:3}" 2>openssl.log || { cat openssl.log; false; }; }
+    new authority "Laboratory authority" -x509 -days 3650 -out authority.new
+    for name in server client; do
+        new "$name" "Laboratory $name" -out "$name.request"
+        printf 'subjectAltName=IP:%s\n' "$1" | openssl x509 -req -in "$name.request" -days 3650 \
+            -CA authority.new -CAkey authority.key -CAcreateserial -extfile /dev/stdin -out "$name.pem" 2>/dev/null
+        rm "$name.request"
+    done
+    printf 'reader:%s\n' "$(openssl passwd -apr1 s3cret-word)" >passwords
+    mv authority.new authority.pem
+    rm -f authority.key authority.srl authority.new.srl openssl.log
+}
+
 build_rpms() {
     local spec label name
     for spec in work/specs/*.spec; do
@@ -52,10 +70,26 @@ build_rpms() {
     done
 }
 
+# make_repository KEY "WORD…" LABEL…: the words say how the index is written, see `lab --help`.
 make_repository() {
-    local key_name="$1" label
-    shift
-    install -d work/apt/pool work/apt/dists/stable/main/"binary-$architecture" work/rpm
+    local key_name="$1" how=" $2 " label compression="" suite=dists/stable word
+    local -a release_options=() rpm_options=(--simple-md-filenames)
+    shift 2
+    for word in $how; do
+        case "$word" in
+        gz | xz | bz2 | zst | lz4) compression="$word" ;;
+        flat) suite=. ;;
+        sha512)
+            release_options+=(-o APT::FTPArchive::Release::MD5=false
+                -o APT::FTPArchive::Release::SHA1=false -o APT::FTPArchive::Release::SHA256=false)
+            # The packages in the list keep SHA-256, which old tools insist on.
+            rpm_options+=(--repomd-checksum=sha512)
+            ;;
+        zchunk) rpm_options+=(--zck) ;;
+        esac
+    done
+    install -d work/apt/pool work/rpm
+    [ "$suite" = . ] || install -d "work/apt/$suite/main/binary-$architecture"
     for label in "$@"; do
         cp "packages/deb/$label"/*.deb work/apt/pool/
         if [ "$key_name" = unsigned ]; then
@@ -67,18 +101,53 @@ make_repository() {
     [ "$key_name" = unsigned ] || use_key "$key_name"
     (
         cd work/apt
-        apt-ftparchive packages pool >"dists/stable/main/binary-$architecture/Packages"
-        gzip -9nk "dists/stable/main/binary-$architecture/Packages"
-        apt-ftparchive -o APT::FTPArchive::Release::Origin=Demo -o APT::FTPArchive::Release::Label=Demo \
-            -o APT::FTPArchive::Release::Suite=stable -o APT::FTPArchive::Release::Codename=stable \
-            -o APT::FTPArchive::Release::Components=main -o "APT::FTPArchive::Release::Architectures=$architecture" \
-            release dists/stable >../Release
-        mv ../Release dists/stable/Release
+        packages="$suite/main/binary-$architecture/Packages"
+        [ "$suite" != . ] || packages=Packages
+        if [ -n "$compression" ]; then
+            # By apt itself, which writes every form that it reads.
+            cat >../ftparchive <<END
+Dir::ArchiveDir ".";
+Dir::CacheDir "..";
+Default::Packages::Compress ". $(sed 's/^gz$/gzip/; s/^bz2$/bzip2/; s/^zst$/zstd/' <<<"$compression")";
+BinDirectory "pool" { Packages "$packages"; };
+END
+            apt-ftparchive -q=2 generate ../ftparchive
+            rm ../ftparchive
+        else
+            apt-ftparchive packages pool >"$packages"
+            gzip -9nk "$packages"
+        fi
+        if [ "$suite" = . ]; then
+            apt-ftparchive "${release_options[@]}" release . >../Release
+        else
+            apt-ftparchive -o APT::FTPArchive::Release::Origin=Demo -o APT::FTPArchive::Release::Label=Demo \
+                -o APT::FTPArchive::Release::Suite=stable -o APT::FTPArchive::Release::Codename=stable \
+                -o APT::FTPArchive::Release::Components=main -o "APT::FTPArchive::Release::Architectures=$architecture" \
+                "${release_options[@]}" release dists/stable >../Release
+        fi
+        # apt wants the checksum of the plain list, which few publishers also serve.
+        [ -z "$compression" ] || rm "$packages"
+        if [[ "$how" == *" by-hash "* ]]; then
+            printf 'Acquire-By-Hash: yes\n' | cat - ../Release >../Release.new
+            mv ../Release.new ../Release
+            for file in "$packages"*; do
+                # Old ones ask for the one, apt since 1.2 for the strongest.
+                install -D "$file" "$(dirname "$file")/by-hash/SHA256/$(sha256sum "$file" | cut -d' ' -f1)"
+                install -D "$file" "$(dirname "$file")/by-hash/SHA512/$(sha512sum "$file" | cut -d' ' -f1)"
+                rm "$file"
+            done
+        fi
+        mv ../Release "$suite/Release"
     )
-    createrepo_c --quiet --general-compress-type=gz --simple-md-filenames work/rpm
+    case "$compression" in
+    "" | gz | lz4) compression=gz ;;
+    # Debian 12's createrepo_c does not know it.
+    zst) createrepo_c --help | grep -q zstd && compression=zstd || compression=gz ;;
+    esac
+    createrepo_c --quiet --general-compress-type="$compression" "${rpm_options[@]}" work/rpm
     [ "$key_name" != unsigned ] || return 0
-    sign --clearsign --output work/apt/dists/stable/InRelease work/apt/dists/stable/Release
-    sign --armor --detach-sign --output work/apt/dists/stable/Release.gpg work/apt/dists/stable/Release
+    [[ "$how" == *" detached "* ]] || sign --clearsign --output "work/apt/$suite/InRelease" "work/apt/$suite/Release"
+    sign --armor --detach-sign --output "work/apt/$suite/Release.gpg" "work/apt/$suite/Release"
     sign --armor --detach-sign --output work/rpm/repodata/repomd.xml.asc work/rpm/repodata/repomd.xml
     cp "keys/$key_name.asc" work/rpm/repodata/repomd.xml.key
     drop_key
@@ -92,6 +161,7 @@ keys)
     make_key demo
     make_key wrong
     ;;
+certificates) make_certificates "$1" ;;
 packages) build_rpms ;;
 repository)
     unset SOURCE_DATE_EPOCH

@@ -28,7 +28,9 @@ in_workshop() {
 
 # The signing keys are made once per cache folder and never again, whatever is rebuilt.
 keys_build() {
-    [ -e "$cache/keys/demo.gpg" ] && return 0
-    say "making the signing keys"
-    in_workshop "$cache/keys" keys
+    if [ ! -e "$cache/keys/demo.gpg" ]; then
+        say "making the signing keys"
+        in_workshop "$cache/keys" keys
+    fi
+    [ -e "$cache/keys/authority.pem" ] || in_workshop "$cache/keys" certificates "$hub_address"
 }
