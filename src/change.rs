@@ -7,8 +7,7 @@ use crate::decision::{Decision, Gate, GateName, Reason, Timing, Verdict, authori
 use crate::gather::{self, Gathered, Sources};
 use crate::health::probe::Probes;
 use crate::outcome::{self, State};
-use crate::proof;
-use crate::report::document::SignatureReport;
+use crate::proof::{self, Refused};
 use crate::report::{AgentReport, build};
 use crate::repository::{Offer, Prepared};
 use crate::state::agent::Attempt;
@@ -16,8 +15,9 @@ use crate::state::history;
 use crate::tick::{Context, prepared, views};
 use crate::trust::Proof;
 use crate::trust::view::Listed;
-use adapters::{Change, Failure, Guard, Runner};
+use adapters::{Change, Guard, Runner};
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 
 /// Does what the decision says: asks the repository, fetches and proves the package, and, if
 /// everything still says so then, makes the change.
@@ -37,12 +37,17 @@ pub(crate) async fn act<R: Runner>(
         return Ok(());
     };
     report.warnings.extend(prepared.warnings.iter().cloned());
+    if gathered.state.freshness.accept_older && !prepared.freshness.accept_older {
+        used_up(context, name, &prepared)?;
+    }
     // A newer index is remembered although nothing may be installed from it: what was seen counts.
     gathered.state.freshness.clone_from(&prepared.freshness);
     if sources.policy.repository.source == RepositorySource::Host {
         gathered.offering = Some(prepared.offering.clone());
     }
     build::authorized(report, authorize(&prepared.facts), name);
+    build::advised(report, prepared.hint.clone());
+    note_signature(&prepared, None, context.later(), gathered, report);
     let Prepared { facts, offer, .. } = &prepared;
     let (Some(change), Some(offer), 0, State::WouldUpdate) =
         (&facts.change, offer, report.exit_code, report.state)
@@ -52,17 +57,18 @@ pub(crate) async fn act<R: Runner>(
     report.target.package_version = Some(change.to.as_str().to_owned());
     let proof = match fetch(context, sources, offer, change).await {
         Ok(proof) => proof,
-        Err(failure) => {
+        Err(Refused { failure, hint }) => {
             let reason = failure_reason(&failure);
             let gate = Gate::closed(GateName::Repository, reason, failure.to_string());
             report
                 .gates
                 .retain(|other| other.name != GateName::Repository);
             build::authorized(report, vec![gate], name);
+            build::advised(report, hint);
             return Ok(());
         }
     };
-    report.signature = Some(SignatureReport::new(&proof, offer.proven.proof().is_some()));
+    note_signature(&prepared, Some(&proof), context.later(), gathered, report);
     if let Some(timing) = still_proceeds(context, name, sources, gathered, report).await {
         install(
             context,
@@ -76,6 +82,45 @@ pub(crate) async fn act<R: Runner>(
         .await;
     }
     Ok(())
+}
+
+/// Remembers and tells whose signature proved what.
+fn note_signature(
+    prepared: &Prepared,
+    package: Option<&Proof>,
+    now: DateTime<Utc>,
+    gathered: &mut Gathered,
+    report: &mut AgentReport,
+) {
+    let (Some(offer), Some(change)) = (&prepared.offer, &prepared.facts.change) else {
+        return;
+    };
+    let signature = offer.proven.signature(package, &offer.entry, change, now);
+    if signature.is_some() {
+        gathered.state.signature.clone_from(&signature);
+        report.signature = signature;
+    }
+}
+
+/// Records that the operator's word for an older index was used up, before it is forgotten.
+fn used_up<R>(context: &Context<'_, R>, name: &str, prepared: &Prepared) -> Result<()> {
+    let now = context.later();
+    history::append(
+        context.layout,
+        &history::TrustEvent {
+            schema: crate::report::document::SCHEMA,
+            id: format!("{}-{name}-older-index", now.format("%Y%m%dT%H%M%S%.3fZ")),
+            time: now,
+            host: &context.host,
+            agent: name,
+            trigger: "tick",
+            reason: "older_index_accepted",
+            why: None,
+            repositories: &prepared.freshness.seen,
+            actor: history::Actor::of_this_process("tick"),
+            updater_version: env!("CARGO_PKG_VERSION"),
+        },
+    )
 }
 
 /// Decides once more: to fetch may have taken its time, the window may have closed and somebody
@@ -154,6 +199,15 @@ async fn install<R: Runner>(
     if outcome::exit_code(applied.reason) == 0 {
         gathered.state.pending = None;
     }
+    if report.installed.package_version.as_deref() == Some(change.to.as_str()) {
+        report.installed_signature.clone_from(&report.signature);
+        gathered
+            .state
+            .installed_signature
+            .clone_from(&report.signature);
+    } else {
+        report.installed_signature = None;
+    }
     gathered.state.restarts = applied
         .examination
         .and_then(|examination| examination.restarts);
@@ -194,7 +248,7 @@ async fn fetch<R: Runner>(
     sources: &Sources<'_, R>,
     offer: &Offer,
     change: &Change,
-) -> Result<Proof, Failure> {
+) -> Result<Proof, Refused> {
     let manager = sources.manager;
     let output = context
         .runner

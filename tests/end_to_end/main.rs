@@ -18,6 +18,7 @@ mod decision;
 mod hostile;
 mod interface;
 mod no_op;
+mod older_index;
 mod pin;
 mod schedule;
 mod trouble;
