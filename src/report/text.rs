@@ -148,14 +148,7 @@ fn explanation(
     for (label, value) in rows {
         writeln!(out, "  {label:<14} {value}")?;
     }
-    for (label, signature) in [
-        ("installed key", &agent.installed_signature),
-        ("last proof", &agent.signature),
-    ] {
-        if let Some(signature) = signature {
-            writeln!(out, "  {label:<14} {}", proof(signature, now))?;
-        }
-    }
+    proofs(out, agent, now)?;
     if let Some(pin) = &agent.pin {
         let places = if pin.places.is_empty() {
             String::new()
@@ -190,6 +183,19 @@ fn explanation(
         writeln!(out, "  commands")?;
         for command in &agent.plan {
             writeln!(out, "    {command}")?;
+        }
+    }
+    Ok(())
+}
+
+fn proofs(out: &mut impl Write, agent: &AgentReport, now: DateTime<Utc>) -> io::Result<()> {
+    let proofs = [
+        ("installed key", &agent.installed_signature),
+        ("last proof", &agent.signature),
+    ];
+    for (label, signature) in proofs {
+        if let Some(signature) = signature {
+            writeln!(out, "  {label:<14} {}", proof(signature, now))?;
         }
     }
     Ok(())
