@@ -20,6 +20,7 @@ mod interface;
 mod no_op;
 mod older_index;
 mod pin;
+mod race;
 mod schedule;
 mod trouble;
 mod trust;

@@ -82,10 +82,10 @@ impl PackageManager for Zypper {
     fn private_view(
         &self,
         entry: &RepositoryEntry,
-        _package: &PackageName,
+        package: &PackageName,
         folder: &Path,
     ) -> PrivateView {
-        view::private_view(entry, folder)
+        view::private_view(entry, package, folder)
     }
 
     fn refresh(&self, view: &PrivateView) -> CommandSpec {
@@ -166,13 +166,11 @@ impl PackageManager for Zypper {
         let mut arguments = words(&["--non-interactive", "--no-refresh"]);
         arguments.extend(within(view));
         arguments.extend(transaction(view, change, &[]));
-        query_within(
-            view,
-            arguments,
-            format!("install {} {}", change.package, change.to),
-            30 * 60,
-        )
-        .as_transaction()
+        let configuration = view.path(view::TRANSACTION).display().to_string();
+        let purpose = format!("install {} {}", change.package, change.to);
+        query(arguments, purpose, 30 * 60)
+            .with_environment("ZYPP_CONF", configuration)
+            .as_transaction()
     }
 
     fn read_install(
