@@ -5,15 +5,17 @@ use crate::decision::authorize::failure_reason;
 use crate::decision::{Decision, Gate, GateName, Reading, Timing, Verdict, authorize, decide};
 use crate::gather::{self, Gathered, Sources};
 use crate::outcome::State;
-use crate::proof;
-use crate::report::document::SignatureReport;
+use crate::proof::{self, Refused};
 use crate::report::{AgentReport, build};
 use crate::repository::{Offer, Prepared, simulate};
+use crate::state::history;
 use crate::tick::{Context, prepared, views};
+use crate::trust::Proof;
 use crate::trust::view::Listed;
 use crate::update::{self, Fetched};
 use adapters::{Change, Failure, Guard, Runner};
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 
 /// Does what the decision says: asks the repository, fetches and proves the package, and, if
 /// everything still says so then, makes the change.
@@ -32,17 +34,17 @@ pub(crate) async fn act<R: Runner>(
     let Some(mut prepared) = prepared(context, sources, gathered, &folder).await? else {
         return Ok(());
     };
-    remember(sources, gathered, &prepared, report);
-    let Some(fetched) = authorized(context, name, sources, &mut prepared, report).await else {
+    remember(context, name, sources, gathered, &prepared, report)?;
+    let fetched = authorized(context, name, sources, &mut prepared, report).await;
+    build::advised(report, prepared.hint.clone());
+    let proof = fetched.as_ref().map(|fetched| &fetched.proof);
+    note_signature(&prepared, proof, context.later(), gathered, report);
+    let Some(fetched) = fetched else {
         return Ok(());
     };
     let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
         return Ok(());
     };
-    report.signature = Some(SignatureReport::new(
-        &fetched.proof,
-        offer.proven.proof().is_some(),
-    ));
     if let Some(timing) = still_proceeds(context, name, sources, gathered, report).await {
         let what = (offer, change, fetched);
         update::begin(context, name, sources, gathered, what, timing, report).await?;
@@ -53,12 +55,17 @@ pub(crate) async fn act<R: Runner>(
 /// Keeps what was learnt of the repositories, although nothing may be installed from them: a newer
 /// index that was seen counts.
 fn remember<R>(
+    context: &Context<'_, R>,
+    name: &str,
     sources: &Sources<'_, R>,
     gathered: &mut Gathered,
     prepared: &Prepared,
     report: &mut AgentReport,
-) {
+) -> Result<()> {
     report.warnings.extend(prepared.warnings.iter().cloned());
+    if gathered.state.freshness.accept_older && !prepared.freshness.accept_older {
+        used_up(context, name, prepared)?;
+    }
     gathered.state.freshness.clone_from(&prepared.freshness);
     if sources.policy.repository.source == RepositorySource::Host {
         gathered.offering = Some(prepared.offering.clone());
@@ -66,6 +73,7 @@ fn remember<R>(
     if prepared.located.is_some() {
         gathered.state.located.clone_from(&prepared.located);
     }
+    Ok(())
 }
 
 /// Has the package manager work out the change and fetch the package, and proves the file: the
@@ -99,13 +107,14 @@ async fn authorized<R: Runner>(
     }
     match prove(context, sources, prepared.offer.as_ref()?, change) {
         Ok(fetched) => Some(fetched),
-        Err(failure) => {
+        Err(Refused { failure, hint }) => {
             let mut gates = authorize(&prepared.facts);
             close(&mut gates, &failure);
             report
                 .gates
                 .retain(|gate| gates.iter().all(|other| other.name != gate.name));
             build::authorized(report, gates, name);
+            prepared.hint = hint;
             None
         }
     }
@@ -121,6 +130,45 @@ fn close(gates: &mut [Gate], failure: &Failure) {
     for gate in gates.iter_mut().filter(|gate| gate.name == about) {
         *gate = Gate::closed(about, failure_reason(failure), failure.to_string());
     }
+}
+
+/// Remembers and tells whose signature proved what.
+fn note_signature(
+    prepared: &Prepared,
+    package: Option<&Proof>,
+    now: DateTime<Utc>,
+    gathered: &mut Gathered,
+    report: &mut AgentReport,
+) {
+    let (Some(offer), Some(change)) = (&prepared.offer, &prepared.facts.change) else {
+        return;
+    };
+    let signature = offer.proven.signature(package, &offer.entry, change, now);
+    if signature.is_some() {
+        gathered.state.signature.clone_from(&signature);
+        report.signature = signature;
+    }
+}
+
+/// Records that the operator's word for an older index was used up, before it is forgotten.
+fn used_up<R>(context: &Context<'_, R>, name: &str, prepared: &Prepared) -> Result<()> {
+    let now = context.later();
+    history::append(
+        context.layout,
+        &history::TrustEvent {
+            schema: crate::report::document::SCHEMA,
+            id: format!("{}-{name}-older-index", now.format("%Y%m%dT%H%M%S%.3fZ")),
+            time: now,
+            host: &context.host,
+            agent: name,
+            trigger: "tick",
+            reason: "older_index_accepted",
+            why: None,
+            repositories: &prepared.freshness.seen,
+            actor: history::Actor::of_this_process("tick"),
+            updater_version: env!("CARGO_PKG_VERSION"),
+        },
+    )
 }
 
 /// Decides once more: to fetch may have taken its time, the window may have closed and somebody
@@ -176,7 +224,7 @@ fn prove<R>(
     sources: &Sources<'_, R>,
     offer: &Offer,
     change: &Change,
-) -> Result<Fetched, Failure> {
+) -> Result<Fetched, Refused> {
     let (kind, now) = (sources.manager.kind(), context.later());
     let Offer {
         view,

@@ -85,6 +85,8 @@ pub enum Command {
         /// Hash of the proven package file
         sha256: String,
     },
+    /// The operator's word for a repository that is refused
+    Trust(TrustArguments),
     /// Checks or shows the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -152,6 +154,23 @@ pub struct ScheduleArguments {
     /// Read this file instead, to check a schedule before it is published
     #[arg(long, value_name = "FILE", conflicts_with = "agents")]
     pub check: Option<PathBuf>,
+}
+
+/// Arguments of `trust`.
+#[derive(Args, Clone, Debug)]
+pub struct TrustArguments {
+    /// The agent
+    #[arg(value_name = "AGENT")]
+    pub agent: String,
+    /// Accept, once, an index older than the newest one seen: its mirror was rolled back on purpose
+    #[arg(long, required = true)]
+    pub older_index: bool,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `unpin`.

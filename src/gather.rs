@@ -50,6 +50,8 @@ pub struct Gathered {
 /// The agent, its policy, and the ways to ask.
 #[derive(Debug)]
 pub struct Sources<'a, R> {
+    /// The agent's name.
+    pub agent: &'a str,
     /// What the configuration says.
     pub policy: &'a Policy,
     /// The host's folders.

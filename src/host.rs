@@ -157,6 +157,18 @@ fn not_dnf_4(program: &Path) -> Option<String> {
     }
 }
 
+/// The user who logged in to run this, where the kernel's audit or sudo knows.
+pub fn login_uid() -> Option<u32> {
+    // What the kernel says of a process that nobody logged in for.
+    const UNSET: u32 = u32::MAX;
+    let by_kernel = fs::read_to_string("/proc/self/loginuid").ok();
+    let number = |text: String| text.trim().parse::<u32>().ok();
+    by_kernel
+        .and_then(number)
+        .filter(|uid| *uid != UNSET)
+        .or_else(|| std::env::var("SUDO_UID").ok().and_then(number))
+}
+
 /// Free bytes for an unprivileged writer on the file systems that a package manager writes to.
 pub fn free_bytes(layout: &Layout) -> Vec<(String, u64)> {
     ["/usr", "/var/lib", "/var/cache"]

@@ -9,7 +9,7 @@ use crate::config::Downgrade;
 use crate::decision::{Reading, Reason, RepositoryFacts, authorize};
 use crate::host;
 use crate::outcome;
-use crate::proof::{Proven, Trusting, prove_index};
+use crate::proof::{Proven, Refused, Trusting, advised, make_room_for_an_older_index, prove_index};
 use crate::state::agent::Located;
 use crate::state::{Layout, files};
 use crate::trust::Freshness;
@@ -76,6 +76,8 @@ pub struct Prepared {
     pub located: Option<Located>,
     /// What deserves attention and stopped nothing.
     pub warnings: Vec<String>,
+    /// The way out of `facts.failure`, where the failure itself has one.
+    pub hint: Option<String>,
 }
 
 /// The one repository from which the target is taken.
@@ -95,7 +97,7 @@ pub struct Offer {
 struct Asked {
     entry: RepositoryEntry,
     view: PrivateView,
-    answer: Result<Answer, Failure>,
+    answer: Result<Answer, Refused>,
 }
 
 /// What a trusted entry offers.
@@ -132,6 +134,7 @@ pub async fn prepare(
         offering: Vec::new(),
         located: None,
         warnings: Vec::new(),
+        hint: None,
     };
     let candidates = match locate::candidates(request, runner).await {
         Ok(candidates) => candidates,
@@ -236,10 +239,11 @@ async fn ask(
         .private_view(entry, request.package, &folder);
     // Our view would not copy such a setting; but an administrator who switches checks off must
     // hear of it, not be silently corrected.
-    let answer = if let Some(complaint) = insecure(entry) {
-        Err(Failure::Untrusted(complaint))
+    let answer = if let Some(refused) = insecure(entry) {
+        Err(refused)
     } else {
         write_view(&view)?;
+        make_room_for_an_older_index(request, &view, freshness)?;
         answer(request, (entry, &view), freshness, runner, now).await
     };
     if let Ok(Answer { proven, .. }) = &answer {
@@ -258,26 +262,34 @@ async fn answer(
     freshness: &Freshness,
     runner: &impl Runner,
     now: DateTime<Utc>,
-) -> Result<Answer, Failure> {
+) -> Result<Answer, Refused> {
     let output = run(&request.manager.refresh(view), request.is_root, runner).await?;
-    request.manager.read_refresh(&output)?;
+    if let Err(failure) = request.manager.read_refresh(&output) {
+        return Err(advised(request, entry, failure, runner, now).await);
+    }
     let proven = prove_index(request, (entry, view), freshness, runner, now).await?;
     // Read from what was just proven: the package manager would need a start of its own for it.
-    let offered = proven.offered(request.package)?;
+    let offered = proven.offered(request.package, now)?;
     Ok(Answer { offered, proven })
 }
 
 /// The line of an entry that must change, if it switches a check off.
-fn insecure(entry: &RepositoryEntry) -> Option<String> {
+fn insecure(entry: &RepositoryEntry) -> Option<Refused> {
     let setting = entry.insecure.first()?;
     let (path, _) = &entry.defined_at;
-    Some(format!(
-        "{}:{} says `{}`, which switches a check off; remove it there, or define the repository in \
-         the configuration with `repository = {{ url = …, key_file = … }}`",
-        path.display(),
-        setting.line,
-        setting.setting
-    ))
+    Some(Refused {
+        failure: Failure::Untrusted(format!(
+            "{}:{} says `{}`, which switches a check off",
+            path.display(),
+            setting.line,
+            setting.setting
+        )),
+        hint: Some(
+            "remove it there, or define the repository in the configuration with \
+             `repository = { url = …, key_file = … }`"
+                .to_owned(),
+        ),
+    })
 }
 
 /// Runs a command, or says that it needs root instead of letting it fail in its own words.
@@ -379,7 +391,7 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
     }
     if matching.is_empty() {
         // What one repository lacks says nothing of another that could not be read.
-        prepared.facts.failure = most_urgent(&failures);
+        (prepared.facts.failure, prepared.hint) = most_urgent(&failures);
         if prepared.facts.failure.is_none() {
             prepared.facts.repository = Reading::taken(names.join(", "), now);
         }
@@ -401,7 +413,7 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
     prepared.warnings.extend(
         failures
             .iter()
-            .map(|(name, failure)| format!("{name}: {failure}")),
+            .map(|(name, refused)| format!("{name}: {}", refused.failure)),
     );
     let (entry, view, proven, chosen) = matching.swap_remove(0);
     let change = Change {
@@ -411,12 +423,10 @@ fn choose(request: &Request<'_>, asked: Vec<Asked>, prepared: &mut Prepared, now
         architecture: chosen.architecture,
     };
     let name = entry_name(&entry);
-    match proven.listed(&change) {
-        Err(failure) => {
-            prepared.facts.failure = Some((
-                authorize::failure_reason(&failure),
-                format!("{name}: {failure}"),
-            ));
+    match proven.listed(&change, now) {
+        Err(refused) => {
+            let failed = [(name, refused)];
+            (prepared.facts.failure, prepared.hint) = most_urgent(&failed);
         }
         Ok(listed) => {
             let signed = proven.proof().map_or_else(
@@ -446,20 +456,21 @@ fn same_signer_and_version(matching: &[(RepositoryEntry, PrivateView, Proven, Of
     })
 }
 
-/// The failure that counts where no repository offered the target, with the others beside it.
-fn most_urgent(failures: &[(String, Failure)]) -> Option<(Reason, String)> {
-    let reasons = failures
-        .iter()
-        .map(|(_, failure)| authorize::failure_reason(failure));
-    let code = outcome::most_urgent(reasons.clone().map(outcome::exit_code));
-    let reason = reasons
-        .clone()
-        .find(|reason| outcome::exit_code(*reason) == code)?;
+/// The failure that counts where no repository offered the target, with the others beside it, and
+/// its way out.
+fn most_urgent(failures: &[(String, Refused)]) -> (Option<(Reason, String)>, Option<String>) {
+    let reason = |refused: &Refused| authorize::failure_reason(&refused.failure);
+    let code = |refused: &Refused| outcome::exit_code(reason(refused));
+    let most = outcome::most_urgent(failures.iter().map(|(_, refused)| code(refused)));
+    let Some((_, refused)) = failures.iter().find(|(_, refused)| code(refused) == most) else {
+        return (None, None);
+    };
     let texts: Vec<_> = failures
         .iter()
-        .map(|(name, failure)| format!("{name}: {failure}"))
+        .map(|(name, refused)| format!("{name}: {}", refused.failure))
         .collect();
-    Some((reason, texts.join("; ")))
+    let failure = (reason(refused), texts.join("; "));
+    (Some(failure), refused.hint.clone())
 }
 
 /// An entry as said to a person: its id and where it is defined.

@@ -138,6 +138,7 @@ async fn tick<R: Runner>(
     }
     let client = Client::new(&policy.version_server).map_err(|error| error.to_string());
     let sources = Sources {
+        agent: name,
         policy,
         layout,
         manager: manager.as_ref(),
@@ -188,6 +189,11 @@ async fn tick<R: Runner>(
         }
     }
     pin(context, name, &sources, &mut gathered, &mut report).await;
+    if gathered.state.freshness.accept_older {
+        let text =
+            "an older index of the repository is accepted once: `agent-updater trust` said so";
+        report.warnings.push(text.to_owned());
+    }
     note_failing(&mut gathered.state, &mut report, now);
     if context.mode == Mode::Act && gathered.state.differs(&stored) {
         gathered.state.store(layout, name)?;
@@ -330,9 +336,15 @@ async fn dry_run<R: Runner>(
         .as_ref()
         .map(|change| change.to.as_str().to_owned());
     report.plan = plan(context, sources, &prepared);
+    if let (Some(offer), Some(change)) = (&prepared.offer, &prepared.facts.change) {
+        let now = context.later();
+        let signature = offer.proven.signature(None, &offer.entry, change, now);
+        report.signature = signature.or(report.signature.take());
+    }
     let gates = authorize(&prepared.facts);
     if proceeds {
         build::authorized(report, gates, &report.name.clone());
+        build::advised(report, prepared.hint);
     } else {
         report.gates.extend(gates);
     }
@@ -401,6 +413,7 @@ pub(crate) async fn prepared<R: Runner>(
         source: &source,
         downgrade: sources.policy.downgrade,
         trusting: Trusting {
+            agent: sources.agent,
             policy: &sources.policy.repository,
             freshness: &gathered.state.freshness,
         },

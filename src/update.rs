@@ -91,6 +91,19 @@ pub(crate) async fn begin<R: Runner>(
     )
     .await?;
     take_over(report, &applied, &gathered.state, Some(timing.reason()));
+    if report.installed.package_version.as_deref() == Some(change.to.as_str()) {
+        gathered
+            .state
+            .installed_signature
+            .clone_from(&report.signature);
+    }
+    report.installed_signature = gathered
+        .state
+        .installed_signature
+        .clone()
+        .filter(|signature| {
+            report.installed.package_version.as_ref() == Some(&signature.package_version)
+        });
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! The way back: the present version's package in our own cache, before it is replaced.
 
 use crate::packages;
+use crate::proof::Refused;
 use crate::repository::Offer;
 use crate::state::agent::AgentState;
 use crate::state::journal::KeptPackage;
 use crate::transaction::Scene;
 use crate::update::Fetched;
-use adapters::{Change, Failure, Runner};
+use adapters::{Change, Runner};
 
 /// The present version's package: the one that is kept, else fetched from the repository and
 /// proven like any other.
@@ -29,7 +30,7 @@ pub(crate) async fn secure<R: Runner>(
     };
     let fetched = fetch(scene, offer, &present)
         .await
-        .map_err(|failure| failure.to_string())?;
+        .map_err(|refused| refused.failure.to_string())?;
     let place = (scene.context.layout, scene.agent);
     let version = (&present.to, present.architecture.as_str());
     let now = scene.context.later();
@@ -43,13 +44,13 @@ async fn fetch<R: Runner>(
     scene: &Scene<'_, R>,
     offer: &Offer,
     present: &Change,
-) -> Result<Fetched, Failure> {
-    let listed = offer.proven.listed(present)?;
+) -> Result<Fetched, Refused> {
+    let now = scene.context.later();
+    let listed = offer.proven.listed(present, now)?;
     let manager = scene.manager;
     let command = manager.download(&offer.view, present);
     let output = scene.context.runner.run(&command).await?;
     manager.read_download(present, &output)?;
-    let now = scene.context.later();
     let (file, proof) =
         offer
             .proven

@@ -94,7 +94,7 @@ fn verdict(result: Result<Proof, Refusal>) -> String {
             named.map_or_else(|| proof.fingerprint.clone(), |(name, _)| (*name).to_owned())
         }
         Err(refusal) => {
-            assert!(!refusal.hint().is_empty() && !refusal.to_string().contains('\n'));
+            assert!(!refusal.hint("demo").is_empty() && !refusal.to_string().contains('\n'));
             let name = format!("{refusal:?}");
             name.split(|c: char| !c.is_alphanumeric())
                 .next()

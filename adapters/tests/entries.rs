@@ -393,7 +393,7 @@ fn commands_as_an_operator_reads_them() {
     let command = Yum::new("yum").install(&view, &rpm, None);
     assert_eq!(
         command.to_string(),
-        "yum -c /v/dnf.conf --repo=demo -y upgrade demo-agent-1:1.0.0-1.el9.x86_64"
+        "yum -c /v/dnf.conf --repo=demo --setopt=includepkgs=demo-agent -y upgrade demo-agent-1:1.0.0-1.el9.x86_64"
     );
     assert!(
         command.needs_root
@@ -403,7 +403,7 @@ fn commands_as_an_operator_reads_them() {
     let view = Zypper.private_view(&entry, &agent(), Path::new("/v"));
     assert_eq!(
         Zypper.install(&view, &rpm, None).to_string(),
-        "ZYPP_CONF=/v/zypp.conf zypper --non-interactive --no-refresh --reposd-dir /v/repos.d --cache-dir /v/cache \
+        "ZYPP_CONF=/v/zypp-transaction.conf zypper --non-interactive --no-refresh --reposd-dir /v/repos.d --cache-dir /v/cache \
          install --name --no-recommends --repo demo demo-agent=1:1.0.0-1.el9"
     );
 }

@@ -333,7 +333,9 @@ fn what_stands_in_the_way() {
             "the repository does not offer it",
         ),
         (Apt, "install-held", "held by the administrator"),
-        (Zypper, "install-held", "held by the administrator"),
+        // Recorded with the host's locks, which do not count in a transaction: there all locks are
+        // ours, on other packages.
+        (Zypper, "install-held", "other packages would change"),
         (Apt, "install-locked", "the package manager is busy"),
         (Yum, "install-locked", "the package manager is busy"),
         (Zypper, "install-locked", "the package manager is busy"),

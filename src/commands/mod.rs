@@ -5,6 +5,7 @@ mod configuration;
 mod run;
 mod schedule;
 mod status;
+mod trust;
 mod unpin;
 
 use crate::cli::{Cli, Color, Command, RunArguments};
@@ -100,6 +101,7 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         }
         Command::Config(command) => configuration::run(cli, command),
         Command::Channel(command) => channel::run(command, now).await,
+        Command::Trust(arguments) => trust::run(cli, arguments, now),
         Command::Unpin(_) => unpin::run(cli, now),
     }
 }

@@ -38,6 +38,7 @@ pub fn without_facts(
         warnings: Vec::new(),
         exit_code: exit_code(reason),
         signature: None,
+        installed_signature: None,
         failing_since: None,
         changed: false,
         installed: VersionReport::default(),
@@ -78,6 +79,11 @@ pub fn of_decision(
     report.schedule = schedule(facts, now);
     report.last_attempt.clone_from(&state.last_attempt);
     report.quarantine.clone_from(&state.quarantine);
+    report.signature.clone_from(&state.signature);
+    report.installed_signature = state.installed_signature.clone().filter(|signature| {
+        // Somebody may have put another version in its place.
+        report.installed.package_version.as_deref() == Some(&signature.package_version)
+    });
     report
 }
 
@@ -248,6 +254,17 @@ pub fn hint(reason: Reason, agent: &str) -> Option<String> {
         _ => return None,
     };
     Some(text)
+}
+
+/// Takes over the way out of an untrusted or unreachable repository, where the report has none.
+pub fn advised(report: &mut AgentReport, hint: Option<String>) {
+    if matches!(
+        report.reason,
+        Reason::RepositoryUntrusted | Reason::RepositoryUnreachable
+    ) && report.hint.is_none()
+    {
+        report.hint = hint;
+    }
 }
 
 /// Takes over what authorization found.

@@ -1,7 +1,6 @@
 use crate::decision::{Gate, Reason};
 use crate::outcome::State;
-use crate::state::agent::{Attempt, Quarantined};
-use crate::trust::Proof;
+use crate::state::agent::{Attempt, Quarantined, Signature};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -46,9 +45,12 @@ pub struct AgentReport {
     pub warnings: Vec<String>,
     /// The exit code of this agent alone.
     pub exit_code: u8,
-    /// Whose signature proved the package that was installed.
+    /// What was proven last, and by whose signature: by this tick or by an earlier one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signature: Option<SignatureReport>,
+    pub signature: Option<Signature>,
+    /// The same for what is installed, where this program installed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installed_signature: Option<Signature>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<DateTime<Utc>>,
@@ -100,31 +102,6 @@ pub struct VersionReport {
     pub version: Option<String>,
     /// In the package manager's words.
     pub package_version: Option<String>,
-}
-
-/// Whose signature proved the package.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct SignatureReport {
-    /// Fingerprint of the primary key, in upper-case hexadecimal.
-    pub fingerprint: String,
-    /// When it was signed. UTC.
-    pub signed_at: DateTime<Utc>,
-    /// When the key ends, where it does. UTC.
-    pub key_expires: Option<DateTime<Utc>>,
-    /// `metadata` where the repository's index is signed, `package` where only the package is.
-    pub covers: String,
-}
-
-impl SignatureReport {
-    /// From a proof, and whether the index was signed.
-    pub fn new(proof: &Proof, index_signed: bool) -> Self {
-        Self {
-            fingerprint: proof.fingerprint.clone(),
-            signed_at: proof.signed_at,
-            key_expires: proof.key_expires,
-            covers: if index_signed { "metadata" } else { "package" }.to_owned(),
-        }
-    }
 }
 
 /// What runs.

@@ -2,6 +2,7 @@ use super::document::{AgentReport, Document};
 use super::words;
 use crate::decision::{Gate, Reason};
 use crate::outcome::State;
+use crate::state::agent::Signature;
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::io::{self, Write};
@@ -149,6 +150,7 @@ fn explanation(
     for (label, value) in rows {
         writeln!(out, "  {label:<14} {value}")?;
     }
+    proofs(out, agent, now)?;
     if let Some(pin) = &agent.pin {
         let places = if pin.places.is_empty() {
             String::new()
@@ -186,6 +188,45 @@ fn explanation(
         }
     }
     Ok(())
+}
+
+fn proofs(out: &mut impl Write, agent: &AgentReport, now: DateTime<Utc>) -> io::Result<()> {
+    let proofs = [
+        ("installed key", &agent.installed_signature),
+        ("last proof", &agent.signature),
+    ];
+    for (label, signature) in proofs {
+        if let Some(signature) = signature {
+            writeln!(out, "  {label:<14} {}", proof(signature, now))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whose signature proved what, until when its key lasts, and when that was.
+fn proof(signature: &Signature, now: DateTime<Utc>) -> String {
+    let user = signature
+        .user_id
+        .as_ref()
+        .map(|user| format!(" ({user})"))
+        .unwrap_or_default();
+    let covers = if signature.covers == "metadata" {
+        "index signed"
+    } else {
+        "only the package signed"
+    };
+    let end = signature.key_expires.map_or_else(
+        || "key without end".to_owned(),
+        |end| format!("key until {}", words::moment(end, now)),
+    );
+    let when = signature
+        .proven_at
+        .map(|at| format!(", {}", words::distance(at - now)))
+        .unwrap_or_default();
+    format!(
+        "{}{user} for {}; {covers}; {end}{when}",
+        signature.fingerprint, signature.package_version
+    )
 }
 
 fn gate_line(gate: &Gate, paint: Paint, now: DateTime<Utc>) -> String {

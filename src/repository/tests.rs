@@ -45,6 +45,7 @@ fn prepared(is_root: bool, root: &Path, asked: Option<Vec<Asked>>) -> Prepared {
         source: &Source::Host,
         downgrade: Downgrade::Allow,
         trusting: Trusting {
+            agent: "demo",
             policy: &policy,
             freshness: &freshness,
         },
@@ -102,13 +103,13 @@ fn a_question_that_the_package_manager_does_not_answer_is_its_failure() {
 #[test]
 fn of_several_failures_the_most_urgent_counts_and_all_are_told() {
     let root = tempfile::tempdir().unwrap();
-    let asked = |id: &str, failure| {
+    let asked = |id: &str, failure: Failure| {
         let entry = entry(id, "stable");
         let package = PackageName::parse("demo-agent").unwrap();
         Asked {
             view: Apt.private_view(&entry, &package, root.path()),
             entry,
-            answer: Err(failure),
+            answer: Err(failure.into()),
         }
     };
     let all = vec![

@@ -29,6 +29,10 @@ pub struct AgentState {
     pub restarts: Option<u64>,
     /// The last attempt at a change.
     pub last_attempt: Option<Attempt>,
+    /// What was proven last.
+    pub signature: Option<Signature>,
+    /// The same for what this program installed last.
+    pub installed_signature: Option<Signature>,
     /// The newest index ever seen of each repository.
     pub freshness: Freshness,
     /// Proven package files in our own cache.
@@ -123,6 +127,35 @@ pub struct Quarantined {
     pub since: DateTime<Utc>,
     /// What was seen.
     pub cause: String,
+}
+
+/// Whose signature proved a package.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Signature {
+    /// Fingerprint of the primary key, in upper-case hexadecimal: that of the package's own
+    /// signature, where it has one and was fetched, else that of the index.
+    pub fingerprint: String,
+    /// Whose key it says it is; anybody can write any name into a key.
+    #[serde(default)]
+    pub user_id: Option<String>,
+    /// When it was signed. UTC.
+    pub signed_at: DateTime<Utc>,
+    /// When the key ends, where it does. UTC.
+    pub key_expires: Option<DateTime<Utc>>,
+    /// `metadata` where the repository's index is signed, `package` where only the package is.
+    pub covers: String,
+    /// Fingerprint of the key of the index, where that is signed.
+    #[serde(default)]
+    pub index_fingerprint: Option<String>,
+    /// The native version that was proven.
+    #[serde(default)]
+    pub package_version: String,
+    /// The repository that it came from: its URL without credentials, for apt with the suite.
+    #[serde(default)]
+    pub repository: String,
+    /// When it was proven. UTC.
+    #[serde(default)]
+    pub proven_at: Option<DateTime<Utc>>,
 }
 
 /// One attempt at a change.

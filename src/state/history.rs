@@ -1,4 +1,6 @@
 use super::{Layout, files};
+use crate::host;
+use crate::trust::freshness::Seen;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -64,6 +66,55 @@ pub struct PinEvent<'a> {
     pub uid: u32,
     /// Version of this program.
     pub updater_version: &'a str,
+}
+
+/// The operator's word for an index that went back in time: given, or used up by a tick.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrustEvent<'a> {
+    /// Always `agent-updater/v1`.
+    pub schema: &'a str,
+    /// Unique on this host.
+    pub id: String,
+    /// When. UTC.
+    pub time: DateTime<Utc>,
+    /// Name of the host.
+    pub host: &'a str,
+    /// The agent.
+    pub agent: &'a str,
+    /// `trust` where it was given, `tick` where it was used up.
+    pub trigger: &'a str,
+    /// `older_index_allowed` or `older_index_accepted`.
+    pub reason: &'a str,
+    /// Why, in the operator's words.
+    pub why: Option<&'a str>,
+    /// The repositories that it is about, with the newest index seen of each.
+    pub repositories: &'a [Seen],
+    /// Who.
+    pub actor: Actor<'a>,
+    /// Version of this program.
+    pub updater_version: &'a str,
+}
+
+/// Who did something.
+#[derive(Clone, Debug, Serialize)]
+pub struct Actor<'a> {
+    /// The effective user.
+    pub uid: u32,
+    /// The user who logged in, where that is known: not changed by su or sudo.
+    pub login_uid: Option<u32>,
+    /// What was called: the command, or `tick`.
+    pub trigger: &'a str,
+}
+
+impl<'a> Actor<'a> {
+    /// Whoever runs this process.
+    pub fn of_this_process(trigger: &'a str) -> Self {
+        Self {
+            uid: rustix::process::geteuid().as_raw(),
+            login_uid: host::login_uid(),
+            trigger,
+        }
+    }
 }
 
 /// Appends one event unless its id is among the last ones: what was cut off right after it was

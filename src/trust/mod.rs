@@ -24,6 +24,8 @@
 //!
 //! [`Refusal`] says what was wrong and how to get out of it; all of them are exit code 23.
 
+/// The way out where a key is wrong.
+pub mod advice;
 /// The chain of a Debian repository.
 pub mod apt;
 /// Compressed lists.

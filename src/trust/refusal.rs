@@ -91,9 +91,9 @@ fn utc(at: &DateTime<Utc>) -> String {
 }
 
 impl Refusal {
-    /// The way out, for the line after `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    /// The way out, for the line after `hint:`; `agent` is the name in commands.
+    pub fn hint(&self, agent: &str) -> String {
+        let text = match self {
             Self::NotSigned(_) => {
                 "the publisher has to sign it; a mirror may have left the signature out"
             }
@@ -121,10 +121,24 @@ impl Refusal {
             }
             Self::FromTheFuture { .. } => "set this host's clock",
             Self::Replayed { .. } => {
-                "if the mirror was rolled back on purpose, run `agent-updater trust AGENT --older-index`"
+                return format!(
+                    "if the mirror was rolled back on purpose, run `agent-updater trust {agent} --older-index`"
+                );
             }
             Self::NotListed(_) => "the mirror is incomplete; it may be in the middle of a change",
-        }
+        };
+        text.to_owned()
+    }
+
+    /// Whether it is the key that is wrong, so that the way out is the publisher's right one.
+    pub fn is_about_the_key(&self) -> bool {
+        matches!(
+            self,
+            Self::NoKey(_)
+                | Self::UnknownKey(_)
+                | Self::NotTrusted { .. }
+                | Self::UnusableKey { .. }
+        )
     }
 
     /// How much it tells, when several signatures were refused: the highest is shown.

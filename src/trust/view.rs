@@ -386,6 +386,16 @@ fn dnf_folder(view: &PrivateView) -> Result<PathBuf, Unproven> {
         .ok_or_else(|| Refusal::NotListed("anything: it has no repomd.xml".to_owned()).into())
 }
 
+/// Removes what apt keeps of the index, so that it takes whatever the repository has.
+pub fn forget_apt_lists(view: &PrivateView) -> anyhow::Result<()> {
+    for path in list(&view.path("lists"))? {
+        if path.is_file() {
+            crate::state::files::remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// A file whose bytes are those that were signed, from its start. They are read twice, so that what
 /// nobody signed never reaches a decoder; whoever reads it then checks it again on the way.
 fn proven(path: &Path, expected: &Expected) -> Result<BufReader<File>, Unproven> {

@@ -194,8 +194,27 @@ fn as_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls
     }
 }
 
+/// A server that knows only TLS 1.1 or older either says so in an alert or answers in its own version.
+fn speaks_an_old_version(error: &rustls::Error) -> bool {
+    use rustls::{AlertDescription, PeerIncompatible};
+    matches!(
+        error,
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+            | rustls::Error::PeerIncompatible(
+                PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+                    | PeerIncompatible::ServerDoesNotSupportTls12Or13
+            )
+    )
+}
+
 fn explain_tls(error: &rustls::Error, url: &Url) -> (String, Option<String>) {
     let host = url.host_str().unwrap_or_default();
+    if speaks_an_old_version(error) {
+        return (
+            "the server speaks no TLS that counts as safe: neither 1.2 nor 1.3".into(),
+            Some("allow TLS 1.2 or 1.3 on the version server, or on the proxy before it".into()),
+        );
+    }
     let rustls::Error::InvalidCertificate(certificate) = error else {
         return (
             format!("TLS failed: {}", printable(&error.to_string())),

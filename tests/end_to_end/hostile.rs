@@ -4,6 +4,7 @@ use crate::laboratory::{Host, Setup, future_window, open_window};
 use crate::support::certificates::Authority;
 use crate::support::test_server::{Reply, TestServer};
 use crate::with_each_manager;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A word that stands in every hostile answer and nowhere else.
@@ -183,6 +184,91 @@ fn certificates_that_prove_nothing_are_refused_in_words() {
             server.targets().is_empty(),
             "{what}: not even a question is asked"
         );
+    }
+}
+
+/// A TLS server of OpenSSL's that speaks one version only, as an appliance of 2010 does.
+struct OldServer(Child);
+
+impl Drop for OldServer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_server_that_speaks_only_an_old_tls_is_refused_in_words() {
+    const PORT: &str = "8443";
+    // Below this level OpenSSL 3 refuses both versions itself.
+    const LOWERED: &str = "DEFAULT:@SECLEVEL=0";
+    let host = Host::up(&Setup::new("apt"));
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let leaf = authority.leaf(&["127.0.0.1"]);
+    let (certificate, key) = (folder.path().join("certificate"), folder.path().join("key"));
+    std::fs::write(&certificate, leaf.certificate_pem()).unwrap();
+    std::fs::write(&key, leaf.key_pem()).unwrap();
+    let authority = std::fs::read_to_string(authority.ca_file()).unwrap();
+    host.write("/etc/ssl/company.pem", &authority);
+    let url = format!("https://127.0.0.1:{PORT}");
+    host.write(
+        "/etc/agent-updater/config.toml",
+        &format!(
+            "[agents.demo]\npackage = \"demo-agent\"\nversion_server.url = \"{url}\"\n\
+             version_server.ca_file = \"/etc/ssl/company.pem\"\n"
+        ),
+    );
+    let within = || {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", host.namespace().display()));
+        command.args(["--", "openssl"]);
+        command
+    };
+    for (version, is_safe) in [("-tls1", false), ("-tls1_1", false), ("-tls1_2", true)] {
+        let server = within()
+            .args([
+                "s_server",
+                "-quiet",
+                "-www",
+                "-accept",
+                &format!("127.0.0.1:{PORT}"),
+            ])
+            .args([version, "-cipher", LOWERED, "-cert"])
+            .arg(&certificate)
+            .arg("-key")
+            .arg(&key)
+            .stdin(Stdio::null())
+            .spawn();
+        let _server = OldServer(server.unwrap());
+        // It works for whoever still accepts that version.
+        let greeted = (0..100).any(|_| {
+            let client = within()
+                .args(["s_client", "-connect", &format!("127.0.0.1:{PORT}")])
+                .args([version, "-cipher", LOWERED])
+                .stdin(Stdio::null())
+                .output();
+            let answered = client.unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+            answered.status.success()
+                && String::from_utf8_lossy(&answered.stdout).contains("BEGIN CERTIFICATE")
+        });
+        assert!(greeted, "{version} does not answer its own client");
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(run.code, 21, "{version}: {}", run.all());
+        let message = run.agent()["message"].to_string();
+        assert_eq!(
+            message.contains("neither 1.2 nor 1.3"),
+            !is_safe,
+            "{version}: {}",
+            run.all()
+        );
+        assert_eq!(
+            run.agent()["hint"].to_string().contains("TLS 1.2"),
+            !is_safe,
+            "{version}: {}",
+            run.all()
+        );
+        assert_eq!(host.installed(), "ii 1.0.0", "{version}");
     }
 }
 

@@ -3,8 +3,6 @@
 use crate::laboratory::{Host, Setup, must, unique};
 use crate::support::test_server::Reply;
 use crate::with_each_manager;
-use std::path::Path;
-use std::process::Command;
 
 /// Runs once and asserts that the repository was refused and the agent is untouched.
 fn assert_untrusted(host: &Host, what: &str) -> String {
@@ -116,6 +114,49 @@ with_each_manager! {
         host.assert_runs("1.1.0");
     }
 
+    fn status_tells_which_key_proved_what_is_installed_as_long_as_it_is(setup: Setup) {
+        let host = Host::up(&setup);
+        let native = |version: &str| match host.manager {
+            "apt" => version.to_owned(),
+            _ => format!("{version}-1"),
+        };
+        assert!(host.updater(&["status", "--json"]).agent()["signature"].is_null());
+        // The second tick proves nothing, and remembers.
+        for _ in 0..2 {
+            assert_eq!(host.updater(&["run"]).code, 0);
+        }
+        let status = host.updater(&["status", "--json"]).agent();
+        let signature = &status["signature"];
+        assert_eq!(signature, &status["installed_signature"]);
+        let fingerprint = signature["fingerprint"].as_str().unwrap_or_default();
+        assert_eq!(fingerprint.len(), 40, "{status}");
+        assert_eq!(signature["index_fingerprint"], fingerprint, "{status}");
+        assert_eq!(signature["user_id"], "Laboratory demo <demo@example.invalid>");
+        assert_eq!((&signature["covers"], &signature["package_version"]), (&"metadata".into(), &native("1.1.0").into()));
+        let kind = if host.manager == "apt" { "apt stable" } else { "rpm" };
+        assert_eq!(signature["repository"], format!("http://10.213.0.1/demo/{kind}"));
+        assert!(signature["proven_at"].is_string() && signature["key_expires"].is_null(), "{status}");
+        let text = host.updater(&["status"]).stdout;
+        for part in [fingerprint, "index signed", "key without end", &native("1.1.0")] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        // What the index promises is told before it is fetched.
+        host.server.set("/version", Reply::ok("2.0.0"));
+        let looked = host.updater(&["run", "--dry-run", "--json"]).agent();
+        assert_eq!(looked["signature"]["package_version"], native("2.0.0"), "{looked}");
+        assert_eq!(looked["installed_signature"]["package_version"], native("1.1.0"), "{looked}");
+        // Somebody else's version is nobody's whom we know.
+        host.shell(match host.manager {
+            "apt" => "curl -sSo /tmp/a.deb http://10.213.0.1/demo/apt/pool/demo-agent_1.0.0_$(dpkg --print-architecture).deb && dpkg -i /tmp/a.deb",
+            _ => "rpm -U --oldpackage http://10.213.0.1/demo/rpm/demo-agent-1.0.0-1.$(uname -m).rpm",
+        });
+        host.server.set("/version", Reply::ok("1.0.0"));
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(run.code, 0, "{}", run.all());
+        assert!(run.agent()["installed_signature"].is_null(), "{}", run.all());
+        assert_eq!(run.agent()["signature"]["package_version"], native("1.1.0"));
+    }
+
     fn signing_keys_narrow_whom_to_trust(setup: Setup) {
         let host = Host::up(&setup);
         host.configure("repository.signing_keys = [\"0123456789ABCDEF0123456789ABCDEF01234567\"]");
@@ -132,54 +173,58 @@ with_each_manager! {
             arguments.extend(option);
             must(&arguments);
             assert_untrusted(&host, &option.join(" "));
+            let run = host.updater(&["run", "--json"]);
+            let hint = run.agent()["hint"].as_str().unwrap_or_default().to_owned();
+            for part in [careless(&host).0, key_file(&host), "(Laboratory demo <demo@example.invalid>)", "from the publisher"] {
+                assert!(hint.contains(part), "{part}: {hint}");
+            }
+            let fingerprint = hint.split(' ').find(|word| word.len() == 40);
+            assert!(fingerprint.is_some(), "{hint}");
+            assert!(host.updater(&["run"]).stdout.contains("hint: "), "a person is told, too");
             drop(host);
             must(&["repository", &name, "--remove"]);
         }
     }
 }
 
-/// dnf and zypper accept an older signed index in the place of a newer one; apt keeps the newer.
-fn a_replayed_index_is_refused(manager: &'static str) {
-    let name = unique("replay");
+/// Many real rpm mirrors sign their packages and not their index.
+fn without_a_signed_index_only_the_packages_signature_counts_and_that_is_told(
+    manager: &'static str,
+) {
+    let name = unique("plain");
     let folder = must(&["repository", &name, "--versions", "1.0.0 1.1.0"]);
     let host = Host::up(&Setup {
         repository: Some(name.clone()),
         ..Setup::new(manager)
     });
-    let old = tempfile::tempdir().unwrap();
-    let copy = |from: &Path, to: &Path| {
-        let _ = std::fs::remove_dir_all(to);
-        let copied = Command::new("cp").arg("-a").args([from, to]).status();
-        assert!(copied.unwrap().success());
-    };
-    // What is served is a link to the folder of the present state.
-    let served = || std::fs::canonicalize(&folder).unwrap().join("rpm");
-    copy(&served(), &old.path().join("rpm"));
-    // The dates of an index are whole seconds.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    must(&["repository", &name, "--versions", "1.0.0 1.1.0 2.0.0"]);
+    std::fs::remove_file(format!("{folder}/rpm/repodata/repomd.xml.asc")).unwrap();
+    let (file, _) = careless(&host);
+    host.shell(&format!(
+        "sed -i 's/^repo_gpgcheck=.*/repo_gpgcheck=0/' {file}"
+    ));
     let run = host.updater(&["run", "--json"]);
     assert_eq!(run.code, 0, "{}", run.all());
-    copy(&old.path().join("rpm"), &served());
-    host.server.set("/version", Reply::ok("1.0.0"));
-    let run = host.updater(&["run", "--json"]);
-    assert_eq!(run.code, 23, "{}", run.all());
-    assert!(
-        run.agent()["message"].to_string().contains("is older than"),
-        "{}",
-        run.all()
-    );
     host.assert_runs("1.1.0");
+    let status = host.updater(&["status", "--json"]).agent();
+    let signature = &status["installed_signature"];
+    assert_eq!(signature["covers"], "package", "{status}");
+    assert!(signature["index_fingerprint"].is_null(), "{status}");
+    assert_eq!(
+        signature["user_id"],
+        "Laboratory demo <demo@example.invalid>"
+    );
+    let text = host.updater(&["status"]).stdout;
+    assert!(text.contains("only the package signed"), "{text}");
     drop(host);
     must(&["repository", &name, "--remove"]);
 }
 
 #[test]
-fn a_replayed_index_is_refused_for_yum() {
-    a_replayed_index_is_refused("yum");
+fn without_a_signed_index_only_the_packages_signature_counts_for_yum() {
+    without_a_signed_index_only_the_packages_signature_counts_and_that_is_told("yum");
 }
 
 #[test]
-fn a_replayed_index_is_refused_for_zypper() {
-    a_replayed_index_is_refused("zypper");
+fn without_a_signed_index_only_the_packages_signature_counts_for_zypper() {
+    without_a_signed_index_only_the_packages_signature_counts_and_that_is_told("zypper");
 }

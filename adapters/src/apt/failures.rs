@@ -104,7 +104,16 @@ pub(super) const REPOSITORY: [Rule; 4] = [
 ];
 
 /// What apt says of a transaction that it refuses, before it asks the repository.
-const REFUSAL: [Rule; 3] = [
+const REFUSAL: [Rule; 5] = [
+    // Our own guard's, which apt passes on; of its own apt then says only that a script failed.
+    Rule {
+        texts: &["agent-updater guard: apt would"],
+        means: Failure::WouldChangeOthers,
+    },
+    Rule {
+        texts: &["is not the file that was proven"],
+        means: Failure::Untrusted,
+    },
     Rule {
         texts: &["Held packages were changed"],
         means: Failure::Held,

@@ -180,6 +180,10 @@ impl PackageManager for Yum {
     fn install(&self, view: &PrivateView, change: &Change, _guard: Option<&Guard>) -> CommandSpec {
         // Never quiet: `-q` hides what the package's scripts print.
         let mut arguments = within(view);
+        // The world may have changed since the simulation. Includes of `[main]` count for what is
+        // installed, too: nothing but our package may come, go or be replaced, or dnf refuses. The
+        // simulation goes without, so that it can name the others.
+        arguments.push(format!("--setopt=includepkgs={}", change.package));
         arguments.push("-y".to_owned());
         arguments.extend(transaction(change));
         let purpose = format!("install {} {}", change.package, change.to);

@@ -88,7 +88,7 @@ const RULES: [Rule; 6] = [
 ];
 
 /// Last: an unsolvable problem that is no lock comes from another package.
-const PROBLEM: [Rule; 1] = [Rule {
+pub(super) const PROBLEM: [Rule; 1] = [Rule {
     texts: &[
         "nothing provides",
         "Problem:",

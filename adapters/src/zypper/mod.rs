@@ -83,10 +83,10 @@ impl PackageManager for Zypper {
     fn private_view(
         &self,
         entry: &RepositoryEntry,
-        _package: &PackageName,
+        package: &PackageName,
         folder: &Path,
     ) -> PrivateView {
-        view::private_view(entry, folder)
+        view::private_view(entry, package, folder)
     }
 
     fn refresh(&self, view: &PrivateView) -> CommandSpec {
@@ -160,12 +160,14 @@ impl PackageManager for Zypper {
         let mut arguments = words(&["--non-interactive", "--no-refresh"]);
         arguments.extend(within(view));
         arguments.extend(transaction(view, change, &[]));
+        let configuration = view.path(view::TRANSACTION).display().to_string();
         query_within(
             view,
             arguments,
             format!("install {} {}", change.package, change.to),
             30 * 60,
         )
+        .with_environment("ZYPP_CONF", configuration)
         .as_transaction(rpm_file::SCRIPTS)
     }
 

@@ -1,10 +1,10 @@
-use super::failures::{code, failure};
+use super::failures::{PROBLEM, code, failure};
 use super::xml::{self, Answer};
 use crate::command::{CommandOutput, Exit};
 use crate::failure::Failure;
 use crate::glob::glob_matches;
 use crate::manager::{Action, Change, PackageChange};
-use crate::outcome::{shorten, whole};
+use crate::outcome::{classify, shorten, whole};
 use crate::repository::RepositoryEntry;
 use crate::version::PackageName;
 
@@ -161,7 +161,11 @@ pub(super) fn read_install(
         }
         _ => match lines().find(|line| line.contains("scriptlet failed")) {
             Some(line) => Err(Failure::Script(shorten(line))),
-            None => Err(failure(output)),
+            None => Err(match failure(output) {
+                // The only locks in a transaction are ours on all other packages.
+                Failure::Held(_) => classify(output, &PROBLEM),
+                other => other,
+            }),
         },
     }
 }

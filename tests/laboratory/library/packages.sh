@@ -12,6 +12,8 @@ package_table() {
 2.1.0-1     demo-agent   2.1.0       2.1.0-1      0 2.1.0      1
 2.1.0-2     demo-agent   2.1.0       2.1.0-2      0 2.1.0      2
 3.0.0       demo-agent   3.0.0       1:3.0.0      1 3.0.0      1
+4.0.0       demo-agent   4.0.0       4.0.0        0 4.0.0      1
+4.1.0       demo-agent   4.1.0       4.1.0        0 4.1.0      1
 plugin      demo-plugin  1.0.0       1.0.0        0 1.0.0      1
 END
 }
@@ -22,6 +24,24 @@ package_rows() {
 
 package_labels() {
     package_rows | cut -d' ' -f1
+}
+
+# What a version does to another package, for .deb and .rpm; one that does anything is not in the
+# repository `demo`.
+package_relations() {
+    case "$1:$2" in
+    4.0.0:deb) printf 'Conflicts: demo-plugin\nReplaces: demo-plugin\n' ;;
+    4.0.0:rpm) printf 'Obsoletes: demo-plugin\n' ;;
+    4.1.0:deb) printf 'Depends: demo-plugin\n' ;;
+    4.1.0:rpm) printf 'Requires: demo-plugin\n' ;;
+    esac
+}
+
+package_labels_demo() {
+    local label
+    for label in $(package_labels); do
+        [ -n "$(package_relations "$label" deb)" ] || printf '%s\n' "$label"
+    done
 }
 
 # Prints the table's line of a label.
@@ -86,7 +106,7 @@ END
 }
 
 package_deb() {
-    local package="$1" version="$2" tree="$3" out="$4"
+    local label="$1" package="$2" version="$3" tree="$4" out="$5"
     install -d "$tree/DEBIAN"
     cat >"$tree/DEBIAN/control" <<END
 Package: $package
@@ -97,6 +117,7 @@ Section: admin
 Priority: optional
 Description: $package of the laboratory
 END
+    package_relations "$label" deb >>"$tree/DEBIAN/control"
     if [ "$package" = demo-agent ]; then
         printf '/etc/demo-agent/config\n' >"$tree/DEBIAN/conffiles"
         {
@@ -123,6 +144,7 @@ package_spec() {
     local label="$1" package="$2" epoch="$3" version="$4" release="$5" tree="$6"
     printf 'Name: %s\nVersion: %s\nRelease: %s\nSummary: %s of the laboratory\nLicense: Apache-2.0\nAutoReqProv: no\n' \
         "$package" "$version" "$release" "$package"
+    package_relations "$label" rpm
     [ "$epoch" = 0 ] || printf 'Epoch: %s\n' "$epoch"
     printf '%%description\n%s of the laboratory.\n' "$package"
     if [ "$package" = demo-agent ]; then
@@ -163,7 +185,7 @@ packages_build() {
         fi
         package_tree "$package" "$agent" "$work/trees/$label" "$work/programs"
         mkdir -p "$work/deb/$label"
-        package_deb "$package" "$deb" "$work/trees/$label" "$work/deb/$label"
+        package_deb "$label" "$package" "$deb" "$work/trees/$label" "$work/deb/$label"
         package_spec "$label" "$package" "$epoch" "$version" "$release" "$work/trees/$label" >"$work/specs/$label.spec"
     done
     in_workshop "$work" packages

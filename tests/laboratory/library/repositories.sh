@@ -25,11 +25,11 @@ repository_make() {
     with_lock served repository_publish "$name" "$tree"
 }
 
-# The default repository: every version. Made again when the packages were.
+# The default repository: every version that leaves other packages alone. Made again when the packages were.
 repository_demo() {
     [ "$(cat "$cache/served/demo/made-from" 2>/dev/null)" != "$(basename "$(packages_folder)")" ] || return 0
     local labels
-    mapfile -t labels < <(package_labels)
+    mapfile -t labels < <(package_labels_demo)
     repository_make demo demo "" "${labels[@]}"
 }
 
