@@ -334,11 +334,17 @@ fn dnf_folder(view: &PrivateView) -> Result<PathBuf, Unproven> {
 
 /// A file whose bytes are those that were signed, from its start. They are read twice, so that what
 /// nobody signed never reaches a decoder; whoever reads it then checks it again on the way.
+///
+/// One that is something else is removed: apt fetches a list anew only where it has none, so that
+/// a damaged one would stop every tick until the publisher changes it.
 fn proven(path: &Path, expected: &Expected) -> Result<File, Unproven> {
     let mut file = open(path)?.ok_or_else(|| {
         Refusal::NotListed(format!("{}: the view does not have it", expected.name))
     })?;
-    expected.check(&file)?;
+    if let Err(refusal) = expected.check(&file) {
+        let _ = fs::remove_file(path);
+        return Err(refusal.into());
+    }
     file.rewind()
         .with_context(|| format!("read {}", path.display()))?;
     Ok(file)
