@@ -5,6 +5,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test fails loudly"
 )]
 
@@ -20,6 +21,7 @@ mod interface;
 mod no_op;
 mod pin;
 mod schedule;
+mod signatures;
 mod trouble;
 mod trust;
 mod update;

@@ -3,6 +3,7 @@
 #   keys                                   makes the signing keys
 #   packages                               builds and signs the rpms of /mnt/work/specs
 #   repository KEY|unsigned LABEL…         makes /mnt/work/apt and /mnt/work/rpm out of /packages
+#   signatures                             see signatures-inside.sh
 set -euo pipefail
 cd /mnt
 export GNUPGHOME=/mnt/gnupg
@@ -96,6 +97,12 @@ packages) build_rpms ;;
 repository)
     unset SOURCE_DATE_EPOCH
     make_repository "$@"
+    ;;
+signatures)
+    unset SOURCE_DATE_EPOCH
+    # shellcheck source=/dev/null
+    . /mnt/signatures-inside.sh
+    make_signatures
     ;;
 *) exit 2 ;;
 esac
