@@ -152,7 +152,10 @@ impl Index {
             }
             Content::Rpm { repomd, folder } => {
                 let name = repomd.primary.name.rsplit('/').next().unwrap_or_default();
-                let file = proven(&folder.join(name), &repomd.primary)?;
+                let file = proven(&folder.join(name), &repomd.primary).inspect_err(|_| {
+                    // zypper takes what it has for whole as long as this file is the newest.
+                    let _ = fs::remove_file(folder.join("repomd.xml"));
+                })?;
                 let file = BufReader::with_capacity(64 << 10, file);
                 let listed = rpm::find_rpm(file, &repomd.primary, &nevra(change))?;
                 let file = listed.ok_or_else(|| not_listed(change))?.file;
