@@ -61,8 +61,12 @@ pub(super) struct Case {
 const ALL: &[&str] = &["apt", "yum", "zypper"];
 const APT: &[&str] = &["apt"];
 const RPM: &[&str] = &["yum", "zypper"];
+const YUM: &[&str] = &["yum"];
+const ZYPPER: &[&str] = &["zypper"];
+const NOT_YUM: &[&str] = &["apt", "zypper"];
 
 const GOOD: Expect = Expect::Good("metadata");
+const UNREACHABLE: Expect = Expect::Refused(27, "repository_unreachable");
 
 impl Case {
     const fn of(
@@ -120,7 +124,12 @@ impl Case {
 }
 
 // What apt with gpgv, apt with sqv, dnf, zypper and this program say, whoever comes first.
-const UNSIGNED: &[&str] = &["not signed", "no longer signed", "unsigned"];
+const UNSIGNED: &[&str] = &[
+    "not signed",
+    "no longer signed",
+    "unsigned",
+    "signature is not available",
+];
 const ALTERED: &[&str] = &[
     "BADSIG",
     "has been manipulated",
@@ -150,6 +159,7 @@ const REVOKED: &[&str] = &[
     "REVKEYSIG",
     "Invalid key",
     "was revoked",
+    "Public key for",
     "Signature verification failed for file",
     "GPG signature verification error",
 ];
@@ -158,6 +168,7 @@ const WEAK: &[&str] = &[
     "Policy rejected",
     "too weak",
     "is not bound",
+    "not correct for this package",
     "weak security",
     "GPG signature verification error",
 ];
@@ -200,13 +211,21 @@ pub(super) const CASES: &[Case] = &[
     // Changed on the way.
     Case::bad(ALL, "index altered", "index-altered", ALTERED),
     Case::bad(APT, "text before the signed index", "glued", ALTERED),
-    Case::bad(ALL, "list altered", "list-altered", OTHER_FILE),
+    Case::bad(NOT_YUM, "list altered", "list-altered", OTHER_FILE),
+    // dnf refuses it, but says no more than that every mirror failed.
+    Case::of(YUM, "list altered", "list-altered", UNREACHABLE),
     Case::bad(ALL, "package altered", "package-altered", OTHER_FILE),
     Case::bad(
-        ALL,
+        NOT_YUM,
         "package shorter than listed",
         "package-shorter",
         OTHER_FILE,
+    ),
+    Case::of(
+        YUM,
+        "package shorter than listed",
+        "package-shorter",
+        UNREACHABLE,
     ),
     Case::bad(
         RPM,
@@ -215,12 +234,7 @@ pub(super) const CASES: &[Case] = &[
         OTHER_FILE,
     ),
     // Nobody forged anything: it is not there.
-    Case::of(
-        ALL,
-        "package missing",
-        "package-missing",
-        Expect::Refused(27, "repository_unreachable"),
-    ),
+    Case::of(ALL, "package missing", "package-missing", UNREACHABLE),
     // Time.
     Case::bad(
         APT,
@@ -280,8 +294,9 @@ pub(super) const CASES: &[Case] = &[
     .before(Before::PackageAltered),
     Case::of(RPM, "fetched package altered: fetched anew", "good", GOOD)
         .before(Before::PackageAltered),
+    Case::of(YUM, "fetched list altered: fetched anew", "good", GOOD).before(Before::ListAltered),
     Case::of(
-        ALL,
+        NOT_YUM,
         "fetched list altered: fetched anew by the next tick",
         "good",
         Expect::Once(OTHER_FILE),
@@ -312,10 +327,19 @@ pub(super) const CASES: &[Case] = &[
     .entry(Entry::PackagesOnly)
     .settings("repository.metadata = \"signed\""),
     Case::bad(
-        RPM,
+        ZYPPER,
         "metadata auto: seen signed, then not",
         "index-unsigned",
         UNSIGNED,
+    )
+    .entry(Entry::PackagesOnly)
+    .before(Before::Seen),
+    // dnf fetches no signature where the entry does not ask for it: it was never seen.
+    Case::of(
+        YUM,
+        "metadata auto: seen signed, then not",
+        "index-unsigned",
+        Expect::Good("package"),
     )
     .entry(Entry::PackagesOnly)
     .before(Before::Seen),
