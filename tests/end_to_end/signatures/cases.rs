@@ -143,6 +143,7 @@ const UNKNOWN: &[&str] = &[
     "Missing key",
     "not among the keys",
     "key unknown to rpm",
+    "NOKEY",
     "public key is not available",
     "Public key for",
     "Bad GPG signature",
@@ -163,7 +164,9 @@ const REVOKED: &[&str] = &[
     "Signature verification failed for file",
     "GPG signature verification error",
 ];
+// zypper on trixie has no better word for a signature that rpm itself finds too weak.
 const WEAK: &[&str] = &[
+    "Signature verification failed [5-",
     "signatures were invalid",
     "Policy rejected",
     "too weak",
