@@ -151,7 +151,7 @@ impl Index {
                 }
             }
             Content::Rpm { repomd, folder } => {
-                let file = proven(&primary(folder, repomd), &repomd.primary)?;
+                let file = primary(folder, repomd)?;
                 for one in rpm::list_rpms(file, &repomd.primary, package.as_str())? {
                     if !matches!(one.architecture.as_str(), "src" | "nosrc") {
                         take(NativeVersion::rpm(&one.evr()), one.architecture);
@@ -188,7 +188,7 @@ impl Index {
                 Ok(Listed { file })
             }
             Content::Rpm { repomd, folder } => {
-                let file = proven(&primary(folder, repomd), &repomd.primary)?;
+                let file = primary(folder, repomd)?;
                 let listed = rpm::find_rpm(file, &repomd.primary, &nevra(change))?;
                 let file = listed.ok_or_else(|| not_listed(change))?.file;
                 Ok(Listed { file })
@@ -262,9 +262,13 @@ fn expected<'a>(release: &'a Release, name: &str) -> Result<&'a Expected, Unprov
     file.ok_or_else(|| Refusal::NotListed(name.to_owned()).into())
 }
 
-/// Where a manager keeps the list of packages: under its base name.
-fn primary(folder: &Path, repomd: &Repomd) -> PathBuf {
-    folder.join(repomd.primary.name.rsplit('/').next().unwrap_or_default())
+/// The list of packages, proven; a manager keeps it under its base name.
+fn primary(folder: &Path, repomd: &Repomd) -> Result<BufReader<File>, Unproven> {
+    let name = repomd.primary.name.rsplit('/').next().unwrap_or_default();
+    proven(&folder.join(name), &repomd.primary).inspect_err(|_| {
+        // zypper takes what it has for whole as long as this file is the newest.
+        let _ = fs::remove_file(folder.join("repomd.xml"));
+    })
 }
 
 fn nevra(change: &Change) -> Nevra {
@@ -398,11 +402,17 @@ pub fn forget_apt_lists(view: &PrivateView) -> anyhow::Result<()> {
 
 /// A file whose bytes are those that were signed, from its start. They are read twice, so that what
 /// nobody signed never reaches a decoder; whoever reads it then checks it again on the way.
+///
+/// One that is something else is removed: apt fetches a list anew only where it has none, so that
+/// a damaged one would stop every tick until the publisher changes it.
 fn proven(path: &Path, expected: &Expected) -> Result<BufReader<File>, Unproven> {
     let mut file = open(path)?.ok_or_else(|| {
         Refusal::NotListed(format!("{}: the view does not have it", expected.name))
     })?;
-    expected.check(&file)?;
+    if let Err(refusal) = expected.check(&file) {
+        let _ = fs::remove_file(path);
+        return Err(refusal.into());
+    }
     file.rewind()
         .with_context(|| format!("read {}", path.display()))?;
     Ok(BufReader::with_capacity(64 << 10, file))

@@ -5,6 +5,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test fails loudly"
 )]
 
@@ -23,6 +24,7 @@ mod pin;
 mod race;
 mod repositories;
 mod schedule;
+mod signatures;
 mod trouble;
 mod trust;
 mod update;

@@ -66,6 +66,10 @@ pub(super) const REPOSITORY: [Rule; 4] = [
             "EXPKEYSIG",
             "EXPSIG",
             "REVKEYSIG",
+            // SHA-1, for one; the next line then calls the repository "not signed".
+            "signatures were invalid",
+            "Clearsigned file isn't valid",
+            "only weak security information",
             "is not signed",
             "no longer signed",
             "couldn't be verified",

@@ -58,6 +58,8 @@ fn configuration(entry: &RepositoryEntry, folder: &Path) -> String {
     // The host's lists of options can only be emptied here; its `--force-confnew` would win over
     // our `--force-confold`.
     text.push_str("#clear DPkg::Options;\n#clear APT::Get::AutomaticRemove;\n");
+    // This one prolongs `Valid-Until`, also for a label, and a label's setting wins over the general.
+    text.push_str("#clear Acquire::Min-ValidTime;\n");
     text.push_str("DPkg::Options { \"--force-confdef\"; \"--force-confold\"; };\n");
     let _ = writeln!(text, "Dir::Etc::SourceList {};", at("agent.sources"));
     text.push_str("Dir::Etc::SourceParts \"/dev/null\";\n");
@@ -95,6 +97,7 @@ Acquire::AllowWeakRepositories "false";
 Acquire::AllowDowngradeToInsecureRepositories "false";
 Acquire::Check-Valid-Until "true";
 Acquire::Check-Date "true";
+Acquire::Max-FutureTime "10";
 Acquire::https::Verify-Peer "true";
 Acquire::https::Verify-Host "true";
 Acquire::Languages "none";

@@ -18,7 +18,7 @@ pub(super) mod code {
     pub(in crate::zypper) const POST_SCRIPT_FAILED: i32 = 107;
 }
 
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 8] = [
     Rule {
         texts: &[
             "can't create transaction lock",
@@ -47,14 +47,20 @@ const RULES: [Rule; 6] = [
         ],
         means: Failure::DiskFull,
     },
+    // Before the rule below: standard error says "Signature verification failed" of all of these,
+    // and only standard output says why.
+    Rule {
+        texts: &["is not signed", "is unsigned", "unknown key", "Unknown key"],
+        means: Failure::Untrusted,
+    },
+    Rule {
+        texts: &["Key Fingerprint:"],
+        means: |detail| Failure::Untrusted(format!("signed by a key unknown to rpm: {detail}")),
+    },
     Rule {
         texts: &[
             "Signature verification failed",
             "signature verification failed",
-            "is not signed",
-            "is unsigned",
-            "unknown key",
-            "Unknown key",
             "New repository or package signing key",
             "NOKEY",
             "Digest verification failed",

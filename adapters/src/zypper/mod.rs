@@ -161,14 +161,10 @@ impl PackageManager for Zypper {
         arguments.extend(within(view));
         arguments.extend(transaction(view, change, &[]));
         let configuration = view.path(view::TRANSACTION).display().to_string();
-        query_within(
-            view,
-            arguments,
-            format!("install {} {}", change.package, change.to),
-            30 * 60,
-        )
-        .with_environment("ZYPP_CONF", configuration)
-        .as_transaction(rpm_file::SCRIPTS)
+        let purpose = format!("install {} {}", change.package, change.to);
+        query(arguments, purpose, 30 * 60)
+            .with_environment("ZYPP_CONF", configuration)
+            .as_transaction(rpm_file::SCRIPTS)
     }
 
     fn read_install(

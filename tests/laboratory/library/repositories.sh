@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Named repositories, served as http://10.213.0.1/NAME/apt and …/rpm.
 
-repository_names_reserved=(keys)
+repository_names_reserved=(keys signatures)
 
 # Shows an already finished tree under its name, in one step for whoever is downloading.
 repository_publish() {

@@ -4,6 +4,7 @@
 #   certificates ADDRESS                   makes those of the web server and of a client
 #   packages                               builds and signs the rpms of /mnt/work/specs
 #   repository KEY|unsigned "WORD…" LABEL…  makes /mnt/work/apt and /mnt/work/rpm out of /packages
+#   signatures                             see signatures-inside.sh
 set -euo pipefail
 cd /mnt
 export GNUPGHOME=/mnt/gnupg
@@ -166,6 +167,12 @@ packages) build_rpms ;;
 repository)
     unset SOURCE_DATE_EPOCH
     make_repository "$@"
+    ;;
+signatures)
+    unset SOURCE_DATE_EPOCH
+    # shellcheck source=/dev/null
+    . /mnt/signatures-inside.sh
+    make_signatures
     ;;
 *) exit 2 ;;
 esac
