@@ -7,7 +7,7 @@
 /// What is looked at, and the agent's service.
 pub(crate) mod observe;
 /// Who else is at work on the package database.
-mod quiet;
+pub(crate) mod quiet;
 /// What is recorded when it is over.
 mod settle;
 /// What follows from the evidence. Pure.
@@ -20,7 +20,7 @@ use crate::packages;
 use crate::state::agent::AgentState;
 use crate::state::files;
 use crate::state::journal::{Event, Journal, Phase, Transaction, Undo, UndoKind};
-use crate::stop::StopRequest;
+use crate::stop::{Inhibitor, StopRequest};
 use crate::tick::Context;
 use adapters::{CommandSpec, Failure, Installed, PackageManager, Runner};
 use anyhow::{Context as _, Result};
@@ -28,6 +28,9 @@ use observe::{Observed, look, observe};
 use quiet::{MARK, wait_until_quiet};
 use settle::{End, settled};
 use step::{Blame, Finding, Means, Step, next_step};
+
+/// What began a transaction that only repairs.
+pub(crate) const REPAIR: &str = "repair";
 
 /// The agent, and what a change to its package needs.
 #[derive(Debug)]
@@ -90,6 +93,10 @@ impl<R: Runner> Scene<'_, R> {
         }
     }
 
+    fn inhibitor(&self) -> Inhibitor {
+        Inhibitor::take(&format!("updating {}", self.policy.package))
+    }
+
     /// A command of the transaction: marked, so that it is found again, with its output in files.
     fn marked(&self, command: CommandSpec, change: &Transaction) -> CommandSpec {
         command
@@ -116,6 +123,7 @@ pub(crate) async fn install<R: Runner>(
     scene.stop.hold_back().context("hold signals back")?;
     journal.record(layout, scene.agent, Event::Begun, scene.context.later())?;
     let change = transaction(journal)?;
+    let _inhibitor = scene.inhibitor();
     let mut run = Run::default();
     match scene.runner().run(&command).await {
         Ok(output) => match scene.manager.read_install(&change.forward(), &output) {
@@ -146,6 +154,7 @@ pub(crate) async fn recover<R: Runner>(
         "taking up a change that was cut off"
     );
     scene.stop.hold_back().context("hold signals back")?;
+    let _inhibitor = scene.inhibitor();
     let run = Run {
         cut_off: true,
         ..Run::default()

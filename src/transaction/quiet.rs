@@ -21,7 +21,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Somebody still is at work; the text says who.
-pub(super) async fn wait_until_quiet(
+pub(crate) async fn wait_until_quiet(
     layout: &Layout,
     locks: [&str; 2],
     id: &str,
