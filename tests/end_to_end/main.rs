@@ -21,6 +21,7 @@ mod interface;
 mod no_op;
 mod older_index;
 mod pin;
+mod prefetch;
 mod race;
 mod repositories;
 mod schedule;
