@@ -268,6 +268,9 @@ pub trait PackageManager: fmt::Debug {
     /// Finishes what was cut off for this one package, where the manager can; never killed.
     /// [`read_install_file`](Self::read_install_file) reads it.
     fn finish(&self, package: &PackageName) -> Option<CommandSpec>;
+    /// Makes the database take in what a run of the manager that was cut off left in the database's
+    /// own journal, and changes nothing else; `None` where the database does that by itself.
+    fn absorb(&self) -> Option<CommandSpec>;
     /// Compares the installed files with what the database knows of them. Works without a lock.
     fn verify(&self, package: &PackageName) -> CommandSpec;
     /// The files that are missing or have another content, in the tool's own lines; without

@@ -189,6 +189,9 @@ async fn drive<R: Runner>(
         if let Err(holder) = quiet(scene, &change).await {
             return Ok(Applied::later(Reason::PackageManagerBusy, &holder, run));
         }
+        if run.cut_off || run.told.is_some() {
+            absorb(scene, &mut run.warnings).await;
+        }
         let (installed, finding) = look(scene, &change).await;
         // To check the kept files is to read them: only where they may be needed.
         let met =
@@ -285,6 +288,18 @@ async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<
     }
     let locks = scene.manager.locks();
     wait_until_quiet(scene.context.layout, locks, &change.id, &files).await
+}
+
+/// Leaves no journal of the database's own behind, over which a later transaction would stumble.
+async fn absorb<R: Runner>(scene: &Scene<'_, R>, warnings: &mut Vec<String>) {
+    let Some(command) = scene.manager.absorb() else {
+        return;
+    };
+    match scene.runner().run(&command).await {
+        Ok(output) if output.returned_zero() => {}
+        Ok(output) => warnings.push(format!("`{command}` failed ({})", output.exit)),
+        Err(failure) => warnings.push(format!("`{command}` failed: {failure}")),
+    }
 }
 
 fn means<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Means {

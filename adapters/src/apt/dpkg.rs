@@ -45,6 +45,20 @@ pub(super) fn finish(package: &PackageName) -> CommandSpec {
     )
 }
 
+/// dpkg writes a status file anew only now and then, and in between one small file for each step.
+/// While such files lie about, apt refuses everything ("dpkg was interrupted"), also where every
+/// package is in order; any command of dpkg that may write takes them in. This one, with its
+/// standard input empty, does nothing else.
+pub(super) fn absorb() -> CommandSpec {
+    CommandSpec::query(
+        "dpkg",
+        ["--set-selections"],
+        "take in what dpkg left in its journal",
+        Duration::from_secs(60),
+    )
+    .as_transaction(&[])
+}
+
 pub(super) fn read_transaction(output: &CommandOutput) -> Result<Vec<String>, Failure> {
     if output.returned_zero() {
         return Ok(Vec::new());

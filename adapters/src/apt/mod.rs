@@ -195,6 +195,10 @@ impl PackageManager for Apt {
         Some(dpkg::finish(package))
     }
 
+    fn absorb(&self) -> Option<CommandSpec> {
+        Some(dpkg::absorb())
+    }
+
     fn verify(&self, package: &PackageName) -> CommandSpec {
         dpkg::verify(package)
     }

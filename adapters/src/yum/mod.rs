@@ -211,6 +211,10 @@ impl PackageManager for Yum {
         None
     }
 
+    fn absorb(&self) -> Option<CommandSpec> {
+        None
+    }
+
     fn verify(&self, package: &PackageName) -> CommandSpec {
         rpm_file::verify(package)
     }

@@ -187,6 +187,10 @@ impl PackageManager for Zypper {
         None
     }
 
+    fn absorb(&self) -> Option<CommandSpec> {
+        None
+    }
+
     fn verify(&self, package: &PackageName) -> CommandSpec {
         rpm_file::verify(package)
     }
