@@ -21,9 +21,10 @@ pub(super) struct Parsed {
 /// Parses the text of one file.
 pub(super) fn parse(path: &Path, text: &str) -> Parsed {
     let file: Arc<Path> = Arc::from(path);
+    let newlines: Vec<usize> = text.match_indices('\n').map(|(offset, _)| offset).collect();
     let at = |offset: usize| Place {
         file: Arc::clone(&file),
-        line: Some(line_of(text, offset)),
+        line: Some(1 + newlines.partition_point(|newline| *newline < offset)),
     };
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut parsed = Parsed {
@@ -46,7 +47,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Parsed {
             };
             let problem = twice(place, &owner, text.get(span).unwrap_or_default());
             parsed.twice.push((agent, problem));
-        } else if parsed.broken.iter().all(|told| told.place != place) {
+        } else if parsed.broken.last().is_none_or(|told| told.place != place) {
             // One slip makes the parser stumble several times on its line.
             parsed.broken.push(Problem {
                 place,
@@ -70,14 +71,6 @@ fn twice(place: Place, owner: &[String], key: &str) -> Problem {
         reason: format!("`{key}` stands twice in this file"),
         hint: Some("keep one of the two; a drop-in in config.d may override a value".to_owned()),
     }
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
 }
 
 fn table(source: &DeTable<'_>, at: &impl Fn(usize) -> Place) -> Table {
@@ -187,6 +180,15 @@ fn nearest_before(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What grows with the square of the size takes minutes here.
+    #[test]
+    fn garbage_is_refused_at_once() {
+        let started = std::time::Instant::now();
+        let parsed = parse(Path::new("/f"), &"\n<a>".repeat(100_000));
+        assert!(!parsed.broken.is_empty());
+        assert!(started.elapsed().as_secs() < 20);
+    }
 
     fn twice_in(text: &str) -> Vec<(Option<String>, Option<usize>)> {
         let parsed = parse(Path::new("/f"), text);
