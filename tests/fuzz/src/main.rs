@@ -10,17 +10,18 @@ mod stretch;
 mod targets;
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::exit;
 use std::sync::OnceLock;
 
+use limits::{MOST_MILLISECONDS, MOST_MILLISECONDS_STRETCHED};
 use targets::{TARGETS, Target};
 
 #[global_allocator]
 static ALLOCATOR: limits::Counting = limits::Counting;
 
 static TARGET: OnceLock<&Target> = OnceLock::new();
-static STRETCHED: OnceLock<bool> = OnceLock::new();
+static STRETCHED: OnceLock<PathBuf> = OnceLock::new();
 
 fn start() {
     if env::var_os("FUZZ_LIST").is_some() {
@@ -39,7 +40,9 @@ fn start() {
         exit(0);
     }
     let _ = TARGET.set(target);
-    let _ = STRETCHED.set(env::var_os("FUZZ_STRETCH").is_some());
+    if let Some(file) = env::var_os("FUZZ_STRETCH") {
+        let _ = STRETCHED.set(file.into());
+    }
     if env::var_os("FUZZ_COVERAGE").is_some() {
         coverage::collect(target);
     }
@@ -50,12 +53,14 @@ fn start() {
 
 libfuzzer_sys::fuzz_target!(init: start(), |data: &[u8]| {
     let Some(target) = TARGET.get() else { return };
-    if STRETCHED.get() == Some(&true) {
+    if let Some(file) = STRETCHED.get() {
         for input in stretch::forms_of(data) {
-            limits::guarded(|| (target.run)(&input));
+            // libFuzzer would only keep what the form was made of.
+            std::fs::write(file, &input).expect("a file for the stretched input");
+            limits::guarded(MOST_MILLISECONDS_STRETCHED, || (target.run)(&input));
         }
     } else {
-        limits::guarded(|| (target.run)(data));
+        limits::guarded(MOST_MILLISECONDS, || (target.run)(data));
     }
     coverage::after_input();
 });
