@@ -18,6 +18,9 @@ pub(super) struct Parsed {
     pub(super) twice: Vec<(Option<String>, Problem)>,
 }
 
+/// Most stumbles of the TOML parser over one file that are told. Each is repeated for every agent.
+const MOST_STUMBLES: usize = 100;
+
 /// Parses the text of one file.
 pub(super) fn parse(path: &Path, text: &str) -> Parsed {
     let file: Arc<Path> = Arc::from(path);
@@ -32,7 +35,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Parsed {
         broken: Vec::new(),
         twice: Vec::new(),
     };
-    for error in errors {
+    let stumbles = errors.len();
+    for error in errors.into_iter().take(MOST_STUMBLES) {
         let span = error.span().unwrap_or(0..0);
         let place = at(span.start);
         // The parser has no kinds of errors; these are its words for a key that stands twice.
@@ -59,6 +63,15 @@ pub(super) fn parse(path: &Path, text: &str) -> Parsed {
                 ),
             });
         }
+    }
+    if stumbles > MOST_STUMBLES {
+        // Which agents the rest concerns was not looked at.
+        parsed.broken.push(Problem {
+            place: Place::file(path),
+            key: String::new(),
+            reason: format!("has more than {MOST_STUMBLES} mistakes; the rest are not told"),
+            hint: Some("no agent is changed until they are mended".to_owned()),
+        });
     }
     parsed
 }
@@ -187,6 +200,11 @@ mod tests {
         let started = std::time::Instant::now();
         let parsed = parse(Path::new("/f"), &"\n<a>".repeat(100_000));
         assert!(!parsed.broken.is_empty());
+        let parsed = parse(Path::new("/f"), &"[agents]\n".repeat(100_000));
+        assert_eq!(
+            (parsed.broken.len(), parsed.twice.len()),
+            (1, MOST_STUMBLES)
+        );
         assert!(started.elapsed().as_secs() < 20);
     }
 
