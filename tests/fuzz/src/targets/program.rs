@@ -89,9 +89,12 @@ pub(super) fn schedule(data: &[u8]) {
     }
 }
 
+/// Most files of one configuration; a host has a handful.
+const MOST_FILES: usize = 16;
+
 pub(super) fn configuration(data: &[u8]) {
     let files = data
-        .split(|byte| *byte == super::SEPARATOR)
+        .splitn(MOST_FILES, |byte| *byte == super::SEPARATOR)
         .enumerate()
         .filter_map(|(number, text)| {
             Some(Fragment {
