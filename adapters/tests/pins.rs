@@ -48,6 +48,13 @@ fn apt_reads_large_files_at_once() {
 }
 
 #[test]
+fn yum_does_not_pin_above_a_continued_line() {
+    let text = "[demo]\n http://example.com/rpm\nname=Demo\n";
+    let refused = Yum::new("dnf").pin(&agent(), &demo(REPO), Some(text));
+    assert!(refused.unwrap_err().contains("continued line"));
+}
+
+#[test]
 fn apt_pins_in_a_file_of_its_own() {
     let place = Apt.pin_places(&agent(), &[]).remove(0);
     let path = "/etc/apt/preferences.d/agent-updater-demo-agent.pref";
