@@ -1,31 +1,57 @@
 /// Whether a shell pattern (`*`, `?`, `[a-z]`, `[!a-z]`) matches a whole text, as the tools match
 /// names in their holds and excludes.
 pub(crate) fn glob_matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    matches(&pattern, &text)
-}
-
-fn matches(pattern: &[char], text: &[char]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (Some(('*', rest)), _) => (0..=text.len()).any(|skipped| matches(rest, &text[skipped..])),
-        (None, Some(_)) | (Some(_), None) => false,
-        (Some(('?', rest)), Some((_, left))) => matches(rest, left),
-        (Some(('[', rest)), Some((first, left))) => {
-            match rest.iter().skip(1).position(|c| *c == ']') {
-                Some(end) => in_set(&rest[..=end], *first) && matches(&rest[end + 2..], left),
-                None => *first == '[' && matches(rest, left),
+    let (mut pattern, mut text) = (pattern, text);
+    // What follows the last star, and the text from which it is tried. Earlier stars need not be
+    // tried again, which would take for ever with many of them.
+    let mut star = None;
+    loop {
+        if let Some(rest) = pattern.strip_prefix('*') {
+            (pattern, star) = (rest, Some((rest, text)));
+        } else if let Some(rests) = one(pattern, text) {
+            (pattern, text) = rests;
+        } else if pattern.is_empty() && text.is_empty() {
+            return true;
+        } else {
+            let Some((after, tried)) = star else {
+                return false;
+            };
+            let mut shorter = tried.chars();
+            if shorter.next().is_none() {
+                return false;
             }
+            (pattern, text) = (after, shorter.as_str());
+            star = Some((after, text));
         }
-        (Some((wanted, rest)), Some((first, left))) => wanted == first && matches(rest, left),
     }
 }
 
-fn in_set(set: &[char], wanted: char) -> bool {
+/// What is left when the pattern begins with what fits the first character; not for a star.
+fn one<'a>(pattern: &'a str, text: &'a str) -> Option<(&'a str, &'a str)> {
+    let (mut letters, mut wanted) = (text.chars(), pattern.chars());
+    let (first, wanted_first) = (letters.next()?, wanted.next()?);
+    let rest = wanted.as_str();
+    let after = match (wanted_first, closing_bracket(rest)) {
+        ('?', _) => rest,
+        ('[', Some(end)) if in_set(&rest[..end], first) => &rest[end + 1..],
+        ('[', Some(_)) => return None,
+        (letter, _) if letter == first => rest,
+        _ => return None,
+    };
+    Some((after, letters.as_str()))
+}
+
+/// Where the set that begins here ends; a bracket at its very beginning belongs to it.
+fn closing_bracket(set: &str) -> Option<usize> {
+    let length = set.chars().next()?.len_utf8();
+    Some(length + set[length..].find(']')?)
+}
+
+fn in_set(set: &str, wanted: char) -> bool {
+    let set: Vec<char> = set.chars().collect();
     let (negated, set) = match set.split_first() {
         Some(('!' | '^', rest)) => (true, rest),
-        _ => (false, set),
+        _ => (false, &set[..]),
     };
     let mut found = set.contains(&wanted);
     for range in set.windows(3).filter(|range| range[1] == '-') {
@@ -60,6 +86,17 @@ mod tests {
             "[demo",
         ] {
             assert!(!glob_matches(pattern, "demo-agent"), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn many_stars_take_no_time() {
+        for pattern in [
+            "*".repeat(10_000) + "z",
+            "*a".repeat(10_000),
+            "*?".repeat(20) + "[z]",
+        ] {
+            assert!(!glob_matches(&pattern, &"a".repeat(100)), "{pattern}");
         }
     }
 }

@@ -35,6 +35,25 @@ fn file(path: &str, text: &str) -> ConfigurationFile {
 const REPO: &str = "/etc/yum.repos.d/demo.repo";
 const LOCKS: &str = "/etc/zypp/locks";
 
+/// What grows with the square of the size takes minutes here.
+#[test]
+fn apt_reads_large_files_at_once() {
+    let started = std::time::Instant::now();
+    let path = "/etc/apt/preferences.d/large.pref";
+    let many = "Package: demo-agent:any\n".repeat(100_000);
+    assert_eq!(Apt.unpin(None, Path::new(path), &many), None);
+    let continued = format!("Package: demo-agent\n{}", " x\n".repeat(1_000_000));
+    assert!(Apt.holds(&agent(), &[file(path, &continued)]).is_empty());
+    assert!(started.elapsed().as_secs() < 20);
+}
+
+#[test]
+fn yum_does_not_pin_above_a_continued_line() {
+    let text = "[demo]\n http://example.com/rpm\nname=Demo\n";
+    let refused = Yum::new("dnf").pin(&agent(), &demo(REPO), Some(text));
+    assert!(refused.unwrap_err().contains("continued line"));
+}
+
 #[test]
 fn apt_pins_in_a_file_of_its_own() {
     let place = Apt.pin_places(&agent(), &[]).remove(0);

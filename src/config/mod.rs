@@ -108,15 +108,23 @@ pub fn load(root: &Path, folder: &Path) -> Configuration {
             hint: Some("name an existing one with `--config`".to_owned()),
         });
     }
-    let mut merged = merge::merge(&files);
-    problems.append(&mut merged.problems);
-    configuration(root, files, merged, problems)
+    of_fragments(root, files, problems)
 }
 
 /// Loads one file as if it were the whole configuration, for `config check FILE`: an agent that
 /// it names must be complete in it.
 pub fn load_file(root: &Path, file: &Path) -> Configuration {
-    let (files, mut problems) = fragments::alone(file);
+    let (files, problems) = fragments::alone(file);
+    of_fragments(root, files, problems)
+}
+
+/// The configuration that files make in this order, whose text was read; `problems` are those of
+/// reading them.
+pub fn of_fragments(
+    root: &Path,
+    files: Vec<Fragment>,
+    mut problems: Vec<Problem>,
+) -> Configuration {
     let mut merged = merge::merge(&files);
     problems.append(&mut merged.problems);
     configuration(root, files, merged, problems)

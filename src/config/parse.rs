@@ -18,12 +18,16 @@ pub(super) struct Parsed {
     pub(super) twice: Vec<(Option<String>, Problem)>,
 }
 
+/// Most stumbles of the TOML parser over one file that are told. Each is repeated for every agent.
+const MOST_STUMBLES: usize = 100;
+
 /// Parses the text of one file.
 pub(super) fn parse(path: &Path, text: &str) -> Parsed {
     let file: Arc<Path> = Arc::from(path);
+    let newlines: Vec<usize> = text.match_indices('\n').map(|(offset, _)| offset).collect();
     let at = |offset: usize| Place {
         file: Arc::clone(&file),
-        line: Some(line_of(text, offset)),
+        line: Some(1 + newlines.partition_point(|newline| *newline < offset)),
     };
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut parsed = Parsed {
@@ -31,7 +35,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Parsed {
         broken: Vec::new(),
         twice: Vec::new(),
     };
-    for error in errors {
+    let stumbles = errors.len();
+    for error in errors.into_iter().take(MOST_STUMBLES) {
         let span = error.span().unwrap_or(0..0);
         let place = at(span.start);
         // The parser has no kinds of errors; these are its words for a key that stands twice.
@@ -46,7 +51,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Parsed {
             };
             let problem = twice(place, &owner, text.get(span).unwrap_or_default());
             parsed.twice.push((agent, problem));
-        } else if parsed.broken.iter().all(|told| told.place != place) {
+        } else if parsed.broken.last().is_none_or(|told| told.place != place) {
             // One slip makes the parser stumble several times on its line.
             parsed.broken.push(Problem {
                 place,
@@ -59,6 +64,15 @@ pub(super) fn parse(path: &Path, text: &str) -> Parsed {
             });
         }
     }
+    if stumbles > MOST_STUMBLES {
+        // Which agents the rest concerns was not looked at.
+        parsed.broken.push(Problem {
+            place: Place::file(path),
+            key: String::new(),
+            reason: format!("has more than {MOST_STUMBLES} mistakes; the rest are not told"),
+            hint: Some("no agent is changed until they are mended".to_owned()),
+        });
+    }
     parsed
 }
 
@@ -70,14 +84,6 @@ fn twice(place: Place, owner: &[String], key: &str) -> Problem {
         reason: format!("`{key}` stands twice in this file"),
         hint: Some("keep one of the two; a drop-in in config.d may override a value".to_owned()),
     }
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
 }
 
 fn table(source: &DeTable<'_>, at: &impl Fn(usize) -> Place) -> Table {
@@ -187,6 +193,20 @@ fn nearest_before(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What grows with the square of the size takes minutes here.
+    #[test]
+    fn garbage_is_refused_at_once() {
+        let started = std::time::Instant::now();
+        let parsed = parse(Path::new("/f"), &"\n<a>".repeat(100_000));
+        assert!(!parsed.broken.is_empty());
+        let parsed = parse(Path::new("/f"), &"[agents]\n".repeat(100_000));
+        assert_eq!(
+            (parsed.broken.len(), parsed.twice.len()),
+            (1, MOST_STUMBLES)
+        );
+        assert!(started.elapsed().as_secs() < 20);
+    }
 
     fn twice_in(text: &str) -> Vec<(Option<String>, Option<usize>)> {
         let parsed = parse(Path::new("/f"), text);

@@ -26,16 +26,18 @@ pub enum ScheduleAnswer {
 
 /// A body that is no answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    pub(super) found: String,
-    pub(super) expected: &'static str,
+pub struct Unreadable {
+    /// An excerpt of it that is safe to print.
+    pub found: String,
+    /// What would be one.
+    pub expected: &'static str,
 }
 
 const EXPECTED_VERSION: &str = "a version such as `1.2.3` or `v1.2.3-rc.1`, or `none`";
 
 impl VersionAnswer {
     /// Reads the body of `<base>/version`: white space around it is ignored, `none` counts in any case.
-    pub(super) fn read(body: &[u8]) -> Result<Self, Unreadable> {
+    pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
         let unreadable = || Unreadable {
             found: excerpt(body),
             expected: EXPECTED_VERSION,
@@ -84,7 +86,7 @@ impl<'de> Deserialize<'de> for VersionAnswer {
 }
 
 /// Reads the body of `<base>/critical`.
-pub(super) fn read_critical(body: &[u8]) -> Result<bool, Unreadable> {
+pub fn read_critical(body: &[u8]) -> Result<bool, Unreadable> {
     let is = |word: &str| trimmed(body).is_some_and(|text| text.eq_ignore_ascii_case(word));
     if is("yes") || is("true") {
         Ok(true)
@@ -99,7 +101,7 @@ pub(super) fn read_critical(body: &[u8]) -> Result<bool, Unreadable> {
 }
 
 /// Reads the body of `<base>/schedule` as far as this module does: is there text, and is it text.
-pub(super) fn read_schedule(body: &[u8]) -> Result<ScheduleAnswer, Unreadable> {
+pub fn read_schedule(body: &[u8]) -> Result<ScheduleAnswer, Unreadable> {
     if body.trim_ascii().is_empty() {
         return Ok(ScheduleAnswer::Absent);
     }
@@ -112,7 +114,7 @@ pub(super) fn read_schedule(body: &[u8]) -> Result<ScheduleAnswer, Unreadable> {
 }
 
 /// Reads a cluster's own version: what a Teleport proxy answers at `/webapi/find`, or a document that is a version.
-pub(super) fn read_cluster_version(body: &[u8]) -> Result<TargetVersion, Unreadable> {
+pub fn read_cluster_version(body: &[u8]) -> Result<TargetVersion, Unreadable> {
     #[derive(Deserialize)]
     struct Find {
         server_version: String,

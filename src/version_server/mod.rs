@@ -5,7 +5,8 @@
 //! a server's byte never travels further than the parsers in `answer`. `Embedded` is the other side, for trials and
 //! tests, and `channel` writes and checks the three files that it or any static host serves.
 
-mod answer;
+/// What the answers mean.
+pub mod answer;
 /// The publisher's side: the three files of a channel.
 pub mod channel;
 mod client;

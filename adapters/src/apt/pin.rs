@@ -28,12 +28,13 @@ pub(super) fn pinned(package: &PackageName, found: Option<&str>) -> bool {
 
 /// Takes our stanzas out; what somebody added to the file or changed in it stays.
 pub(super) fn unpin(package: Option<&PackageName>, path: &Path, found: &str) -> Option<Unpinned> {
-    let ours = |name: &PackageName| found.contains(&text(name)).then(|| text(name));
     let stanza = match package {
-        Some(package) => ours(package),
-        None => found.lines().find_map(|line| {
-            let name = line.strip_prefix("Package: ")?.strip_suffix(":any")?;
-            ours(&PackageName::parse(name).ok()?)
+        Some(package) => Some(text(package)).filter(|ours| found.contains(ours)),
+        None => found.match_indices("Explanation: ").find_map(|(start, _)| {
+            let here = &found[start..];
+            let named = here.lines().nth(1)?.strip_prefix("Package: ")?;
+            let ours = text(&PackageName::parse(named.strip_suffix(":any")?).ok()?);
+            here.starts_with(&ours).then_some(ours)
         }),
     }?;
     path.starts_with(FOLDER)

@@ -282,7 +282,8 @@ pub(super) fn stanzas(text: &str) -> Vec<Stanza> {
                 .and_then(|s| s.fields.last_mut())
             {
                 let continued = if line.trim() == "." { "" } else { line.trim() };
-                field.value = format!("{}\n{continued}", field.value);
+                field.value.push('\n');
+                field.value.push_str(continued);
             }
             continue;
         }

@@ -81,6 +81,9 @@ pub(super) fn pin(
             SPELLINGS[0], SPELLINGS[1]
         ));
     };
+    if continues(&lines, section.line) {
+        return Err(format!("{place} begins with a continued line"));
+    }
     lines.insert(section.line, format!("{key}={package} {MARK}\n"));
     if !lines[section.line - 1].ends_with('\n') {
         lines[section.line - 1].push('\n');
@@ -157,16 +160,20 @@ fn is_exclude(setting: &Setting) -> bool {
 /// The index of a setting's line. Ours are one line each; one that somebody continued is not
 /// ours to rewrite.
 fn single_line(lines: &[String], setting: &Setting, place: &PinPlace) -> Result<usize, String> {
-    let continued = lines
-        .get(setting.line)
-        .is_some_and(|next| next.starts_with([' ', '\t']) && !next.trim().is_empty());
-    if continued {
+    if continues(lines, setting.line) {
         return Err(format!(
             "{} of {place} goes over several lines",
             setting.key
         ));
     }
     Ok(setting.line - 1)
+}
+
+/// Whether a line, counted from 0, belongs to the one before it.
+fn continues(lines: &[String], line: usize) -> bool {
+    lines
+        .get(line)
+        .is_some_and(|line| line.starts_with([' ', '\t']) && !line.trim().is_empty())
 }
 
 fn file(path: &Path, text: &str) -> ConfigurationFile {

@@ -55,7 +55,7 @@ impl Release {
     }
 
     /// Reads the signed text. One stanza; a field stands once.
-    fn read(text: &str, proof: Proof, now: DateTime<Utc>) -> Result<Self, Refusal> {
+    pub fn read(text: &str, proof: Proof, now: DateTime<Utc>) -> Result<Self, Refusal> {
         let fields = fields(text)?;
         let value = |name: &str| fields.get(name).map(|lines| lines[0].to_owned());
         let time = |name: &str| -> Result<Option<DateTime<Utc>>, Refusal> {

@@ -55,10 +55,19 @@ enum Target {
 impl Keyring {
     /// Adds the certificates of a key file: binary, or one or more armored blocks. `name` is for
     /// messages. The same certificate from two files is one with everything said in both: a
-    /// revocation in either counts.
+    /// revocation in either counts. Of a file that is refused nothing is added: what it would have
+    /// revoked further on is not known.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Refusal> {
-        self.read(bytes)
-            .map_err(|refusal| malformed(format!("the key file {name}: {refusal}")))
+        let mut file = Self::default();
+        file.read(bytes)
+            .map_err(|refusal| malformed(format!("the key file {name}: {refusal}")))?;
+        if self.certificates.len() + file.certificates.len() > MOST_CERTIFICATES {
+            return Err(malformed(format!(
+                "more than {MOST_CERTIFICATES} keys with the key file {name}"
+            )));
+        }
+        self.join(file);
+        Ok(())
     }
 
     /// Whether no certificate is in it.
@@ -99,7 +108,6 @@ impl Keyring {
                 "a GnuPG keybox; export the key with `gpg --export`",
             ));
         }
-        let before = self.certificates.len();
         if bytes.first().is_some_and(|first| first & 0x80 != 0) {
             self.packets(bytes)?;
         } else {
@@ -112,7 +120,7 @@ impl Keyring {
                 return Err(malformed("no OpenPGP key in it"));
             }
         }
-        if self.certificates.len() == before {
+        if self.is_empty() {
             return Err(malformed("no usable OpenPGP key in it"));
         }
         self.merge();

@@ -396,6 +396,20 @@ fn carriage_returns_are_not_hidden_by_a_signature_of_a_text() {
 }
 
 #[test]
+fn nothing_of_a_damaged_key_file_is_believed() {
+    let public = pgp::composed::SignedPublicKey::from(secret(1));
+    let mut bytes = Vec::new();
+    public.to_writer(&mut bytes).unwrap();
+    Keyring::default().add("whole", &bytes).unwrap();
+    let secret_key_follows = [0xc5, 0];
+    let mut twice = bytes.repeat(2);
+    twice.extend(secret_key_follows);
+    let mut keyring = Keyring::default();
+    keyring.add("damaged", &twice).unwrap_err();
+    assert!(keyring.is_empty());
+}
+
+#[test]
 fn keys_of_version_6() {
     let key = SecretKeyParamsBuilder::default()
         .version(pgp::types::KeyVersion::V6)
