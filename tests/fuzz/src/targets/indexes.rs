@@ -2,9 +2,9 @@
 
 use super::signatures::NOW;
 use agent_updater::trust::Proof;
-use agent_updater::trust::apt::{Release, find_deb};
+use agent_updater::trust::apt::{Release, find_deb, list_debs};
 use agent_updater::trust::digest::{Checksum, Expected};
-use agent_updater::trust::rpm::{Nevra, Repomd, find_rpm};
+use agent_updater::trust::rpm::{Nevra, Repomd, find_rpm, list_rpms};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 
@@ -44,6 +44,7 @@ pub(super) fn release(data: &[u8]) {
 }
 
 pub(super) fn packages(data: &[u8]) {
+    let _ = list_debs(data, &expected(data), "demo");
     if let Ok(Some(found)) = find_deb(data, &expected(data), "demo", "1.0.0", "amd64") {
         stays_below(&found.file);
     }
@@ -63,6 +64,7 @@ pub(super) fn primary(data: &[u8]) {
         release: "1".into(),
         architecture: "noarch".into(),
     };
+    let _ = list_rpms(data, &expected(data), "demo");
     if let Ok(Some(found)) = find_rpm(data, &expected(data), &wanted) {
         stays_below(&found.file);
     }

@@ -35,6 +35,8 @@ fn parts<const N: usize>(data: &[u8]) -> [String; N] {
 }
 
 const TRUST: &str = "tests/fixtures/trust";
+/// What earlier versions of the program left on a host.
+const STATE: &str = "tests/fixtures/state";
 
 pub(crate) const TARGETS: &[Target] = &[
     Target {
@@ -65,12 +67,19 @@ pub(crate) const TARGETS: &[Target] = &[
         name: "state",
         longest: 8192,
         run: program::state,
-        seeds: Vec::new,
+        seeds: || under(STATE, |path| path.ends_with("/agent.json")),
         files: &[
             "src/state/agent.rs",
             "src/version_server/kept.rs",
             "src/trust/freshness.rs",
         ],
+    },
+    Target {
+        name: "journal",
+        longest: 8192,
+        run: program::journal,
+        seeds: || under(STATE, |path| path.ends_with("/journal.json")),
+        files: &["src/state/journal.rs"],
     },
     Target {
         name: "unit",
@@ -108,6 +117,7 @@ pub(crate) const TARGETS: &[Target] = &[
         files: &[
             "adapters/src/apt/outcome.rs",
             "adapters/src/apt/failures.rs",
+            "adapters/src/apt/dpkg.rs",
             "adapters/src/outcome.rs",
         ],
     },
@@ -123,6 +133,7 @@ pub(crate) const TARGETS: &[Target] = &[
             "adapters/src/outcome.rs",
             "adapters/src/rpm.rs",
             "adapters/src/rpm_keys.rs",
+            "adapters/src/rpm_file.rs",
         ],
     },
     Target {
@@ -254,6 +265,7 @@ pub(crate) const TARGETS: &[Target] = &[
         seeds: || under(TRUST, |path| path.contains("/primary.xml")),
         files: &[
             "src/trust/rpm/primary.rs",
+            "src/trust/compression.rs",
             "src/trust/rpm/xml.rs",
             "src/trust/digest.rs",
         ],

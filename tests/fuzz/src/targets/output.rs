@@ -73,16 +73,11 @@ pub(super) fn read(kind: ManagerKind, data: &[u8]) {
         assert!(located.iter().all(|one| entries.contains(one)));
     }
     let _ = manager.read_refresh(&output);
-    if let Ok(offered) = manager.read_offered(&AGENT, &output) {
-        // What may become part of a command line.
-        for one in offered {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+~^_:-".contains(&byte);
-            assert!(one.version.as_str().bytes().all(plain), "{one:?}");
-        }
-    }
     let _ = manager.read_simulation(&change, &output);
     let _ = manager.read_download(&change, &output);
     let _ = manager.read_install(&change, &output);
+    let _ = manager.read_install_file(&output);
+    let _ = manager.read_verification(&output);
     let target = TargetVersion::parse("1.1.0").ok();
     let hold = Hold {
         doubtful: Some("a pattern".into()),

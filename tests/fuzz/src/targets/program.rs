@@ -9,6 +9,7 @@ use agent_updater::health::http::{HttpTarget, get_status};
 use agent_updater::health::unit::UnitSample;
 use agent_updater::schedule::{Schedule, ScheduleDocument};
 use agent_updater::state::agent::AgentState;
+use agent_updater::state::journal::Journal;
 use agent_updater::version_server::VersionAnswer;
 use agent_updater::version_server::answer::{read_cluster_version, read_critical, read_schedule};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -116,6 +117,15 @@ pub(super) fn state(data: &[u8]) {
         let again: AgentState = serde_json::from_str(&text).expect("what was written");
         assert_eq!(again, state);
         let _ = state.differs(&AgentState::default());
+    }
+}
+
+pub(super) fn journal(data: &[u8]) {
+    if let Ok(journal) = serde_json::from_slice::<Journal>(data) {
+        let text = serde_json::to_string(&journal).expect("its own JSON");
+        let again: Journal = serde_json::from_str(&text).expect("what was written");
+        // A phase of a later version is written as the unknown one that it was read as.
+        assert_eq!(again, journal);
     }
 }
 
