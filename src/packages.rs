@@ -123,6 +123,12 @@ pub fn find<'a>(state: &'a AgentState, version: &NativeVersion) -> Option<&'a Ke
         .find(|package| package.version == *version && check(package).is_ok())
 }
 
+/// Whether a version's file is there; what is in it is not looked at.
+pub fn is_there(state: &AgentState, version: &NativeVersion) -> bool {
+    let mut packages = state.packages.iter();
+    packages.any(|package| package.version == *version && package.file.is_file())
+}
+
 /// Remembers a file and forgets, and removes, all but those versions.
 pub fn tidy(layout: &Layout, agent: &str, state: &mut AgentState, wanted: &[&NativeVersion]) {
     state
