@@ -11,6 +11,7 @@ use crate::prefetch;
 use crate::proof::{self, Refused};
 use crate::report::{AgentReport, build};
 use crate::repository::{Offer, Prepared, simulate};
+use crate::roll_back;
 use crate::state::history;
 use crate::tick::{Context, prepared, views};
 use crate::trust::Proof;
@@ -39,6 +40,9 @@ pub(crate) async fn act<R: Runner>(
             return prefetch::ahead(context, name, sources, gathered, report).await;
         }
         Verdict::Stop(..) | Verdict::Undecided(_) => return Ok(()),
+    }
+    if let Some(kept) = roll_back::kept(context, sources, gathered) {
+        return roll_back::put_back(context, name, sources, gathered, kept, report).await;
     }
     let folder = views(context.layout);
     let Some(mut prepared) = prepared(context, sources, gathered, &folder).await? else {
@@ -190,7 +194,7 @@ async fn still_proceeds<R: Runner>(
     gathered: &mut Gathered,
     report: &mut AgentReport,
 ) -> Option<Timing> {
-    gathered.facts.holds = gather::holds(sources, &gathered.facts).await;
+    gathered.facts.holds = gather::holds(sources, gathered).await;
     let now = context.later();
     let decision = decide(&gathered.facts, now);
     if let Verdict::Proceed(timing) = decision.verdict {

@@ -1,5 +1,7 @@
 //! The command line. Help texts are what an operator reads first, so they carry examples.
 
+use adapters::TargetVersion;
+use adapters::version::InvalidTarget;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -10,12 +12,55 @@ Examples:
   agent-updater run --now         the same without waiting for the maintenance window
   agent-updater status            what is installed, wanted and running, and each gate
   agent-updater schedule          the next maintenance windows
+  agent-updater hold teleport     pause one agent; `unhold` goes on
+  agent-updater rollback teleport back to the last good version
 
 Exit codes: 0 done or waiting, 1 fault of this program, 2 usage, 10 and 11 only with --exit-code,
 20 configuration, 21 version server, 22 target not offered, 23 repository not trusted, 24 package
 manager busy, 25 package manager broken, 26 refused before anything was changed, 27 repository
-unreachable, 30 install failed, 32 new version unhealthy, 33 target quarantined, 75 another instance
+unreachable, 30 install failed, 31 rolled back, 32 new version unhealthy, 33 target quarantined, 75 another instance
 is running, 77 needs root.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  agent-updater run --dry-run                      what would happen now, and why
+  agent-updater run --now teleport                 without waiting for the maintenance window
+  agent-updater run --to 15.4.2 teleport           this version now, and no other until `unhold`
+  agent-updater run --to 15.4.2 --until-target-changes teleport
+                                                   the same until the version server names another one
+
+Every gate but timing stays with --to; the version server may be away.";
+
+const HOLD_EXAMPLES: &str = "\
+Examples:
+  agent-updater hold teleport --reason \"audit, ticket 4711\"
+  agent-updater hold teleport --until 3d
+  agent-updater hold --all --until \"2026-12-01 06:00\"
+
+`agent-updater status` shows it; not even an unhealthy agent or a critical update passes it.";
+
+const UNHOLD_EXAMPLES: &str = "\
+Examples:
+  agent-updater unhold teleport
+  agent-updater unhold --all
+
+A hold of the package manager (apt-mark, versionlock, zypper addlock) is the administrator's:
+`agent-updater run --dry-run` names the command that releases it.";
+
+const ROLLBACK_EXAMPLES: &str = "\
+Examples:
+  agent-updater rollback teleport                  back to the version before the last good update
+  agent-updater rollback teleport --to 15.4.1      back, or on, to this one
+  agent-updater rollback teleport --dry-run        what would be done
+
+A version that our own cache keeps needs neither repository nor version server. The agent is held
+there until `agent-updater unhold`.";
+
+const ALLOW_EXAMPLES: &str = "\
+Example:
+  agent-updater allow teleport 15.4.2              the next run may try it again
+
+Quarantine also ends when the version server names another version, or `none` on two ticks in a row.";
 
 /// Keeps an agent at the version its cluster supports, through the host's own package manager.
 #[derive(Debug, Parser)]
@@ -62,6 +107,7 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// One tick: decide, and update if the decision says so
+    #[command(after_help = RUN_EXAMPLES)]
     Run(RunArguments),
     /// The same as `run --dry-run`
     #[command(name = "dry-run", hide = true)]
@@ -85,6 +131,18 @@ pub enum Command {
         /// Hash of the proven package file
         sha256: String,
     },
+    /// Pauses an agent: nothing of it is changed
+    #[command(after_help = HOLD_EXAMPLES)]
+    Hold(HoldArguments),
+    /// Ends a pause, also the one that `run --to` and `rollback` leave
+    #[command(after_help = UNHOLD_EXAMPLES)]
+    Unhold(UnholdArguments),
+    /// Goes back to the last good version, by our own cache where it can, and stays there
+    #[command(after_help = ROLLBACK_EXAMPLES)]
+    Rollback(RollbackArguments),
+    /// Takes a version out of quarantine and forgets failed attempts
+    #[command(after_help = ALLOW_EXAMPLES)]
+    Allow(AllowArguments),
     /// The operator's word for a repository that is refused
     Trust(TrustArguments),
     /// Checks or shows the configuration
@@ -114,8 +172,14 @@ pub struct RunArguments {
     /// Do not wait for the maintenance window; every other gate stays
     #[arg(long)]
     pub now: bool,
+    /// Take this version instead of the version server's, without waiting, and stay there
+    #[arg(long, value_name = "VERSION", value_parser = version, conflicts_with = "now")]
+    pub to: Option<TargetVersion>,
+    /// Stay there only until the version server names another version than now
+    #[arg(long, requires = "to")]
+    pub until_target_changes: bool,
     /// As the timer and cron call it: a fault from outside that may pass is no failure
-    #[arg(long, conflicts_with_all = ["now", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["now", "dry_run", "to"])]
     pub scheduled: bool,
     /// Print one JSON document on standard output
     #[arg(long)]
@@ -123,6 +187,82 @@ pub struct RunArguments {
     /// Exit 10 when an update is available, 11 when it is deferred
     #[arg(long)]
     pub exit_code: bool,
+}
+
+/// Arguments of `hold`.
+#[derive(Args, Clone, Debug)]
+pub struct HoldArguments {
+    /// The agents
+    #[arg(
+        value_name = "AGENT",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub agents: Vec<String>,
+    /// Every configured agent
+    #[arg(long)]
+    pub all: bool,
+    /// When it ends by itself: `3d`, `2026-12-01 06:00` (this host's time) or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `unhold`.
+#[derive(Args, Clone, Debug)]
+pub struct UnholdArguments {
+    /// The agents
+    #[arg(
+        value_name = "AGENT",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub agents: Vec<String>,
+    /// Every configured agent
+    #[arg(long)]
+    pub all: bool,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `rollback`.
+#[derive(Args, Clone, Debug)]
+pub struct RollbackArguments {
+    /// The agent
+    #[arg(value_name = "AGENT")]
+    pub agent: String,
+    /// To this version instead of the last good one
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    pub to: Option<TargetVersion>,
+    /// Explain what would be done; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `allow`.
+#[derive(Args, Clone, Debug)]
+pub struct AllowArguments {
+    /// The agent
+    #[arg(value_name = "AGENT")]
+    pub agent: String,
+    /// The version
+    #[arg(value_name = "VERSION", value_parser = version)]
+    pub version: TargetVersion,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `status`.
@@ -236,6 +376,10 @@ pub enum ChannelCommand {
         #[arg(long, value_name = "FILE", requires = "tls_certificate")]
         tls_key: Option<PathBuf>,
     },
+}
+
+fn version(text: &str) -> Result<TargetVersion, InvalidTarget> {
+    TargetVersion::parse(text)
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {

@@ -12,12 +12,14 @@ pub use self::schedule::{ScheduleQuestion, parse_schedule, schedule};
 pub(crate) use self::unit_and_holds::find_unit;
 pub use self::unit_and_holds::holds;
 
-use crate::config::{OnCritical, Policy, ScheduleSource};
-use crate::decision::{Critical, Facts, Platform, Reading, Target, TimingPolicy};
+use crate::by_hand::ByHand;
+use crate::config::{Downgrade, OnCritical, Policy, ScheduleSource};
+use crate::decision::{Critical, Facts, FailedAttempts, Platform, Reading, Target, TimingPolicy};
 use crate::health::probe::{Examination, Probes, examine};
 use crate::host;
 use crate::state::Layout;
 use crate::state::agent::{AgentState, Pending};
+use crate::state::operator::hear;
 use crate::version_server::{Client, ServerError, VersionAnswer};
 use adapters::{Failure, Installed, PackageManager, RepositoryEntry, Runner, TargetVersion};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -46,6 +48,8 @@ pub struct Gathered {
     pub examination: Option<Examination>,
     /// The entries that offer the package, where the tick has asked them all.
     pub offering: Option<Vec<RepositoryEntry>>,
+    /// Whether the version server said what it wants.
+    pub server_answers: bool,
 }
 
 /// The agent, its policy, and the ways to ask.
@@ -65,6 +69,8 @@ pub struct Sources<'a, R> {
     pub client: Result<&'a Client, String>,
     /// The present moment. UTC.
     pub now: DateTime<Utc>,
+    /// What an operator asks for instead of the version server.
+    pub by_hand: Option<&'a ByHand>,
 }
 
 impl<R> Sources<'_, R> {
@@ -126,17 +132,16 @@ pub async fn first<R: Runner>(
             } else {
                 Reading::taken(None, now)
             },
-            quarantine: state
-                .quarantine
-                .iter()
-                .map(|bad| (bad.version, bad.cause.clone()))
-                .collect(),
+            quarantine: Vec::new(),
             holds: Reading::NotTaken,
             critical: Reading::NotTaken,
             schedule: Reading::NotTaken,
             health: Reading::NotTaken,
             pending_since: None,
+            failed: None,
+            max_attempts: policy.max_attempts,
             forced,
+            forced_by: "--now",
             timing: TimingPolicy {
                 window_margin: time_delta(policy.window_margin),
                 spread: time_delta(policy.spread),
@@ -156,9 +161,11 @@ pub async fn first<R: Runner>(
             .flatten(),
         examination: None,
         offering: None,
+        server_answers: answer.is_ok(),
     };
     match answer {
         Ok(answer) => {
+            hear(&mut gathered.state, answer.kept.value.target().copied());
             confirm_clock(&mut gathered.state, answer.server_date, now);
             let target = match &answer.kept.value {
                 VersionAnswer::None => Target::None,
@@ -176,8 +183,47 @@ pub async fn first<R: Runner>(
             gathered.facts.target = Reading::Failed { error, invalid };
         }
     }
-    note_pending(&mut gathered, layout, now);
+    gathered.state.hold.take_if(|hold| hold.is_over(now));
+    if forced {
+        gathered.state.failures = None;
+    }
+    if let Some(by_hand) = sources.by_hand {
+        asked_by_hand(&mut gathered, by_hand, now);
+    } else {
+        note_pending(&mut gathered, layout, now);
+    }
+    note_what_failed(&mut gathered);
     gathered
+}
+
+/// Puts the operator's word in the place of the version server's, which may be away.
+fn asked_by_hand(gathered: &mut Gathered, by_hand: &ByHand, now: DateTime<Utc>) {
+    if let Reading::Failed { error, .. } = &gathered.facts.target {
+        let text = format!("the version server, which is not needed for this: {error}");
+        gathered.warnings.push(text);
+        gathered.server_hint = None;
+    }
+    gathered.facts.target = Reading::taken(Target::Version(by_hand.target), now);
+    gathered.facts.forced_by = by_hand.command;
+    if by_hand.is_rollback() {
+        gathered.facts.downgrade = Downgrade::Allow;
+        gathered.facts.minimum_version = None;
+    }
+}
+
+/// What this host found of the target in earlier attempts.
+fn note_what_failed(gathered: &mut Gathered) {
+    let state = &gathered.state;
+    let bad = state.quarantine.iter();
+    gathered.facts.quarantine = bad.map(|bad| (bad.version, bad.cause.clone())).collect();
+    let failures = state.failures.as_ref().filter(|failures| {
+        let to = failures.to.target();
+        matches!(gathered.facts.target.value(), Some(Target::Version(target)) if to == Some(*target))
+    });
+    gathered.facts.failed = failures.map(|failures| FailedAttempts {
+        count: failures.count,
+        last_at: failures.last_at,
+    });
 }
 
 /// Asks everything that a due change needs.
@@ -194,7 +240,7 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
     let restarts = gathered.state.restarts;
     let mut server_state = gathered.state.clone();
     // A server that does not even say the version is not asked again and again.
-    let reachable = !matches!(gathered.facts.target, Reading::Failed { .. });
+    let reachable = gathered.server_answers;
     let ((critical, schedule, cluster, warnings), examination) = tokio::join!(
         async {
             let mut warnings = Vec::new();
@@ -214,12 +260,12 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
     gathered.facts.cluster = cluster;
     gathered.facts.health = Reading::taken(examination.health.clone(), now);
     gathered.examination = Some(examination);
-    gathered.facts.holds = holds(sources, &gathered.facts).await;
+    gathered.facts.holds = holds(sources, gathered).await;
 }
 
 /// Keeps the schedule fresh although no change is due, on the connection that is open already.
 pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
-    let reachable = matches!(gathered.facts.target, Reading::Taken { .. });
+    let reachable = gathered.server_answers;
     let question = sources.schedule_question(reachable);
     forget_other_places(&question, &mut gathered.state.schedule);
     let fresh = gathered

@@ -1,6 +1,7 @@
 //! What is asked of the host itself: its name, its package managers, its disks.
 
 use crate::decision::Platform;
+use crate::state::operator::Person;
 use crate::state::{Layout, files};
 use adapters::{Apt, ConfigurationFile, ManagerKind, PackageManager, Yum, Zypper};
 use anyhow::{Context, Result};
@@ -167,6 +168,23 @@ pub fn login_uid() -> Option<u32> {
         .and_then(number)
         .filter(|uid| *uid != UNSET)
         .or_else(|| std::env::var("SUDO_UID").ok().and_then(number))
+}
+
+/// Whoever runs this process, with the name that the host's own list of users has.
+pub fn person() -> Person {
+    let (uid, login_uid) = (rustix::process::geteuid().as_raw(), login_uid());
+    let wanted = login_uid.unwrap_or(uid).to_string();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == wanted).then(|| name.to_owned())
+    });
+    Person {
+        uid,
+        login_uid,
+        name,
+    }
 }
 
 /// Free bytes for an unprivileged writer on the file systems that a package manager writes to.

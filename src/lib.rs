@@ -4,6 +4,8 @@
 //! what the repository offers, `transaction` makes the change, looks at what came of it and undoes it, `report`
 //! tells. The package managers themselves are values of the crate `adapters`.
 
+/// What an operator asks for instead of the version server.
+pub mod by_hand;
 /// One change, from the decision to what came of it.
 mod change;
 /// The command line.
@@ -38,6 +40,8 @@ mod repair;
 pub mod report;
 /// Finds the repository that offers the target.
 pub mod repository;
+/// An operator's way back by our own cache.
+mod roll_back;
 /// When a change may start: windows, freezes and time zones. Pure.
 pub mod schedule;
 /// What is remembered from tick to tick.

@@ -77,6 +77,7 @@ pub fn exit_code(reason: Reason) -> u8 {
         | Reason::ClockWentBack
         | Reason::UnsupportedPlatform
         | Reason::NotInstalled
+        | Reason::NothingToRollBackTo
         | Reason::RepositoryNotFound
         | Reason::RepositoryAmbiguous
         | Reason::WouldChangeOthers

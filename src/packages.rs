@@ -124,6 +124,12 @@ pub fn find<'a>(state: &'a AgentState, version: &NativeVersion) -> Option<&'a Ke
         .find(|package| package.version == *version && check(package).is_ok())
 }
 
+/// Whether a version's file is there; what is in it is not looked at.
+pub fn is_there(state: &AgentState, version: &NativeVersion) -> bool {
+    let mut packages = state.packages.iter();
+    packages.any(|package| package.version == *version && package.file.is_file())
+}
+
 /// Forgets, and removes, every file but those of the wanted versions, also from the private views.
 pub fn tidy(
     (layout, agent): (&Layout, &str),

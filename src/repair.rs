@@ -140,6 +140,7 @@ fn repairable<R: Runner>(
         old,
         no_way_back: None,
         undo: None,
+        hold: None,
         repairs: 0,
     })
 }

@@ -1,5 +1,6 @@
 //! One tick over one agent: gather, decide, and do what the decision says.
 
+use crate::by_hand::{self, ByHand};
 use crate::change;
 use crate::config::{self, Policy, RepositorySource};
 use crate::decision::{Decision, Reason, Verdict, authorize, decide};
@@ -11,8 +12,10 @@ use crate::proof::Trusting;
 use crate::repair;
 use crate::report::{AgentReport, build};
 use crate::repository::{Prepared, Request, Source, prepare, simulate};
+use crate::roll_back;
 use crate::state::Layout;
 use crate::state::agent::AgentState;
+use crate::state::damaged::Damaged;
 use crate::state::journal::Journal;
 use crate::stop::StopRequest;
 use crate::transaction::observe::runs_installed_file;
@@ -52,6 +55,8 @@ pub struct Context<'a, R> {
     pub mode: Mode,
     /// `run --now`.
     pub forced: bool,
+    /// What an operator asks for instead of the version server.
+    pub by_hand: Option<ByHand>,
     /// Whether this is the superuser.
     pub is_root: bool,
     /// Name of the host.
@@ -61,6 +66,11 @@ pub struct Context<'a, R> {
 }
 
 impl<R> Context<'_, R> {
+    /// Whether an operator does not want to wait.
+    pub(crate) fn forced(&self) -> bool {
+        self.forced || self.by_hand.is_some()
+    }
+
     /// The present moment as the one reading of the clock has it, moved on by the time since.
     pub(crate) fn later(&self) -> DateTime<Utc> {
         self.now + TimeDelta::from_std(self.started.elapsed()).unwrap_or_default()
@@ -75,6 +85,7 @@ impl<R> Context<'_, R> {
             started: Instant::now(),
             host: self.host.clone(),
             stop: self.stop.clone(),
+            by_hand: self.by_hand.clone(),
             ..*self
         }
     }
@@ -87,15 +98,15 @@ pub async fn serve<R: Runner>(
     policy: &Policy,
 ) -> AgentReport {
     let server = &policy.version_server.url;
-    match tick(context, name, policy).await {
+    // On the heap: everything below is one future, and too large for the stack of every caller.
+    match Box::pin(tick(context, name, policy)).await {
         Ok(report) => report,
-        Err(error) => build::without_facts(
-            name,
-            server,
-            Reason::InternalError,
-            format!("{error:#}"),
-            None,
-        ),
+        Err(error) => {
+            let damaged = error.downcast_ref::<Damaged>();
+            let reason = damaged.map_or(Reason::InternalError, |_| Reason::StateDamaged);
+            let hint = damaged.map(Damaged::hint);
+            build::without_facts(name, server, reason, format!("{error:#}"), hint)
+        }
     }
 }
 
@@ -118,9 +129,11 @@ async fn tick<R: Runner>(
     if context.mode == Mode::Act {
         journal = Journal::load(layout, name)?;
         let host = (manager.as_ref(), policy);
-        if let Some(report) =
-            update::take_up(context, name, host, &mut stored, &mut journal).await?
-        {
+        let before = stored.clone();
+        let taken_up = update::take_up(context, name, host, &mut stored, &mut journal).await?;
+        if let Some(mut report) = taken_up {
+            by_hand::record(context, name, &before, &stored)?;
+            by_hand::remembered(context, &stored, &mut report)?;
             return Ok(report);
         }
     }
@@ -133,8 +146,9 @@ async fn tick<R: Runner>(
         runner: context.runner,
         client: client.as_ref().map_err(Clone::clone),
         now,
+        by_hand: context.by_hand.as_ref(),
     };
-    let mut gathered = gather::first(&sources, platform, stored.clone(), context.forced).await;
+    let mut gathered = gather::first(&sources, platform, stored.clone(), context.forced()).await;
     gathered.warnings.extend(unreadable);
     if context.mode == Mode::Act {
         let journal = &mut journal;
@@ -171,7 +185,7 @@ async fn tick<R: Runner>(
     }
     match context.mode {
         Mode::Look => {}
-        Mode::DryRun => dry_run(context, &sources, &gathered, &decision, &mut report).await?,
+        Mode::DryRun => dry_run(context, &sources, &mut gathered, &decision, &mut report).await?,
         Mode::Act => {
             change::act(
                 context,
@@ -193,6 +207,13 @@ async fn tick<R: Runner>(
         report.warnings.push(text.to_owned());
     }
     note_failing(&mut gathered.state, &mut report, now);
+    if let Some(by_hand) = &context.by_hand {
+        by_hand::conclude(context, by_hand, &mut gathered.state, &mut report);
+    }
+    by_hand::remembered(context, &gathered.state, &mut report)?;
+    if context.mode == Mode::Act {
+        by_hand::record(context, name, &stored, &gathered.state)?;
+    }
     if context.mode == Mode::Act && gathered.state.differs(&stored) {
         gathered.state.store(layout, name)?;
     }
@@ -322,10 +343,16 @@ async fn running<R: Runner>(
 async fn dry_run<R: Runner>(
     context: &Context<'_, R>,
     sources: &Sources<'_, R>,
-    gathered: &Gathered,
+    gathered: &mut Gathered,
     decision: &Decision,
     report: &mut AgentReport,
 ) -> Result<()> {
+    if matches!(decision.verdict, Verdict::Proceed(_))
+        && let Some(kept) = roll_back::kept(context, sources, gathered)
+    {
+        let name = sources.agent;
+        return roll_back::put_back(context, name, sources, gathered, kept, report).await;
+    }
     let scratch = tempfile::Builder::new()
         .prefix("agent-updater-")
         // The package manager drops to a user of its own for the download.
@@ -421,7 +448,7 @@ pub(crate) async fn prepared<R: Runner>(
         installed,
         target,
         source: &source,
-        downgrade: sources.policy.downgrade,
+        downgrade: gathered.facts.downgrade,
         trusting: Trusting {
             agent: sources.agent,
             policy: &sources.policy.repository,

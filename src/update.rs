@@ -18,7 +18,7 @@ use crate::transaction::observe::health_before;
 use crate::transaction::{Applied, Scene, install, recover};
 use crate::trust::Proof;
 use crate::way_back;
-use adapters::{Change, PackageManager, Runner};
+use adapters::{Change, CommandSpec, PackageManager, Runner};
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -29,6 +29,21 @@ pub(crate) struct Fetched {
     pub file: PathBuf,
     /// Whose word it is.
     pub proof: Proof,
+}
+
+/// A change with all that it needs.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// The change.
+    pub change: Change,
+    /// The command that makes it.
+    pub command: CommandSpec,
+    /// Whether that command is the one for a bare package file.
+    pub from_file: bool,
+    /// The new version's package in our cache.
+    pub new: Option<KeptPackage>,
+    /// That of the present version, or why it is not there.
+    pub old: Result<KeptPackage, String>,
 }
 
 /// Makes the change, observes it, and records what came of it.
@@ -51,46 +66,16 @@ pub(crate) async fn begin<R: Runner>(
         sources.policy,
         gathered.unit.clone(),
     );
-    let examination = examined(&scene, gathered).await;
     let new = keep_new(&scene, change, &fetched, &mut gathered.state, report);
     let old = way_back::secure(&scene, offer, change, &mut gathered.state).await;
-    let no_way_back = old.as_ref().err().cloned();
-    if let Some(why) = &no_way_back {
-        report
-            .warnings
-            .push(format!("there is no way back to {}: {why}", change.from));
-    }
-    let started_at = context.later();
-    let transaction = Transaction {
-        id: format!("{}-{name}", started_at.format("%Y%m%dT%H%M%S%.3fZ")),
-        package: change.package.clone(),
-        from: change.from.clone(),
-        to: change.to.clone(),
-        architecture: change.architecture.clone(),
-        trigger: timing.reason().as_str(),
-        started_at,
-        health_before: health_before(Some(&examination.health)),
-        unit: scene.unit_name(),
-        ran_before: examination.main_pid.is_some(),
-        new,
-        old: old.ok(),
-        no_way_back,
-        undo: None,
-        repairs: 0,
-    };
-    tracing::info!(
-        agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),
-        "updating"
-    );
-    let mut journal = Journal::load(context.layout, name)?;
-    let applied = install(
-        &scene,
-        transaction,
+    let start = Start {
+        change: change.clone(),
         command,
-        (&mut journal, &mut gathered.state),
-    )
-    .await?;
-    take_over(report, &applied, &gathered.state, Some(timing.reason()));
+        from_file: false,
+        new,
+        old,
+    };
+    carry_out(context, name, sources, gathered, start, timing, report).await?;
     if report.installed.package_version.as_deref() == Some(change.to.as_str()) {
         gathered
             .state
@@ -104,6 +89,77 @@ pub(crate) async fn begin<R: Runner>(
         .filter(|signature| {
             report.installed.package_version.as_ref() == Some(&signature.package_version)
         });
+    Ok(())
+}
+
+/// Makes a change for which everything is there.
+pub(crate) async fn carry_out<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    start: Start,
+    timing: Timing,
+    report: &mut AgentReport,
+) -> Result<()> {
+    let Start {
+        change,
+        command,
+        from_file,
+        new,
+        old,
+    } = start;
+    let scene = scene(
+        context,
+        name,
+        sources.manager,
+        sources.policy,
+        gathered.unit.clone(),
+    );
+    let examination = examined(&scene, gathered).await;
+    let by_hand = sources.by_hand;
+    let trigger = by_hand.map_or_else(
+        || timing.reason().as_str(),
+        |asked| asked.command.to_owned(),
+    );
+    let no_way_back = old.as_ref().err().cloned();
+    if let Some(why) = &no_way_back {
+        report
+            .warnings
+            .push(format!("there is no way back to {}: {why}", change.from));
+    }
+    let started_at = context.later();
+    let transaction = Transaction {
+        id: format!("{}-{name}", started_at.format("%Y%m%dT%H%M%S%.3fZ")),
+        package: change.package.clone(),
+        from: change.from.clone(),
+        to: change.to.clone(),
+        architecture: change.architecture.clone(),
+        trigger,
+        started_at,
+        health_before: health_before(Some(&examination.health)),
+        unit: scene.unit_name(),
+        ran_before: examination.main_pid.is_some(),
+        new,
+        old: old.ok(),
+        no_way_back,
+        undo: None,
+        repairs: 0,
+        hold: by_hand.map(|by_hand| by_hand.hold(&gathered.state, started_at)),
+    };
+    tracing::info!(
+        agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),
+        "updating"
+    );
+    let mut journal = Journal::load(context.layout, name)?;
+    let applied = install(
+        &scene,
+        transaction,
+        (command, from_file),
+        (&mut journal, &mut gathered.state),
+    )
+    .await?;
+    take_over(report, &applied, &gathered.state, Some(timing.reason()));
     Ok(())
 }
 

@@ -1,12 +1,17 @@
 //! The commands: from arguments to what is printed and the exit code.
 
+mod allow;
 mod channel;
 mod configuration;
+mod hold;
+mod operator;
+mod rollback;
 mod run;
 mod schedule;
 mod status;
 mod trust;
 mod unpin;
+mod until;
 
 use crate::cli::{Cli, Color, Command, RunArguments};
 use crate::config::{self, Configuration};
@@ -15,6 +20,7 @@ use crate::guard;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, text};
 use crate::state::Layout;
+use crate::state::damaged::Damaged;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use std::io::{self, IsTerminal, Read, Write};
@@ -38,9 +44,13 @@ pub fn start_logging(cli: &Cli) {
         .init();
 }
 
-/// Prints an error with its causes.
+/// Prints an error with its causes, and the way out where it has one.
 pub fn complain(error: &anyhow::Error) {
-    let _ = writeln!(io::stderr(), "error: {error:#}");
+    let mut err = io::stderr().lock();
+    let _ = writeln!(err, "error: {error:#}");
+    if let Some(damaged) = error.downcast_ref::<Damaged>() {
+        let _ = writeln!(err, "hint: {}", damaged.hint());
+    }
 }
 
 /// Runs the command; the value is the exit code.
@@ -102,6 +112,10 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Config(command) => configuration::run(cli, command),
         Command::Channel(command) => channel::run(command, now).await,
         Command::Trust(arguments) => trust::run(cli, arguments, now),
+        Command::Hold(arguments) => hold::hold(cli, arguments, now),
+        Command::Unhold(arguments) => hold::unhold(cli, arguments, now),
+        Command::Rollback(arguments) => rollback::run(cli, arguments, now).await,
+        Command::Allow(arguments) => allow::run(cli, arguments, now),
         Command::Unpin(_) => unpin::run(cli, now),
     }
 }

@@ -1,4 +1,6 @@
+use super::operator::refuse;
 use super::{layout, load_configuration, misconfigured, nothing_configured, print, selected};
+use crate::by_hand::Request;
 use crate::cli::{Cli, RunArguments};
 use crate::config::Policy;
 use crate::decision::Reason;
@@ -7,6 +9,8 @@ use crate::outcome::{State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build};
+use crate::state::agent::AgentState;
+use crate::state::journal::Journal;
 use crate::state::lock::{Acquired, Lock, acquire};
 use crate::state::{Layout, files};
 use crate::stop::StopRequest;
@@ -20,6 +24,20 @@ use tokio::time::Instant;
 
 /// `run`, with or without `--dry-run`.
 pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>) -> Result<u8> {
+    let request = arguments.to.map(|version| Request::To {
+        version,
+        until_target_changes: arguments.until_target_changes,
+    });
+    execute(cli, arguments, request, now).await
+}
+
+/// A run over the configured agents, or over one with a target given by hand.
+pub(super) async fn execute(
+    cli: &Cli,
+    arguments: &RunArguments,
+    request: Option<Request>,
+    now: DateTime<Utc>,
+) -> Result<u8> {
     let layout = layout(cli);
     let is_root = rustix::process::geteuid().is_root();
     let mode = if arguments.dry_run {
@@ -58,6 +76,12 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
             let _ = writeln!(io::stderr(), "error: {problem}");
         }
         return Ok(20);
+    }
+    if request.is_some() && agents.len() > 1 {
+        let names = agents.iter().map(|(name, _)| name.as_str());
+        let list = names.collect::<Vec<_>>().join(", ");
+        refuse("a version is for one agent", &format!("name one of {list}"));
+        return Ok(2);
     }
     let policy = |name: &str| {
         let agent = configuration
@@ -102,6 +126,7 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
         started: Instant::now(),
         mode,
         forced: arguments.now,
+        by_hand: None,
         is_root,
         host: host::name(),
         stop: StopRequest::default(),
@@ -109,7 +134,10 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
     let mut reports = Vec::new();
     for (name, policy) in agents {
         reports.push(match policy {
-            Ok(policy) => serve(&context.for_next_agent(), name, policy).await,
+            Ok(policy) => match request {
+                None => serve(&context.for_next_agent(), name, policy).await,
+                Some(request) => serve_by_hand(&context, name, policy, request).await,
+            },
             Err(error) => misconfigured(name, error),
         });
     }
@@ -121,6 +149,50 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
         publish(&layout, &document, &names)?;
     }
     Ok(exit_code(&document, arguments, policy, now))
+}
+
+/// Serves one agent with a target given by hand, after whatever an earlier run left unfinished.
+async fn serve_by_hand(
+    context: &Context<'_, ProcessRunner>,
+    name: &str,
+    policy: &Policy,
+    request: Request,
+) -> AgentReport {
+    let under_way =
+        |layout| Journal::load(layout, name).is_ok_and(|journal| journal.phase.is_open());
+    let mut warnings = Vec::new();
+    if context.mode == Mode::Act && under_way(context.layout) {
+        let first = serve(&context.for_next_agent(), name, policy).await;
+        if under_way(context.layout) {
+            return first;
+        }
+        warnings.push(format!("first ended what was under way: {}", first.message));
+        warnings.extend(first.warnings);
+    }
+    let server = &policy.version_server.url;
+    let state = match AgentState::load(context.layout, name) {
+        // Only root can read it; the dry run of another user goes without.
+        Err(_) if !context.is_root => AgentState::default(),
+        // It is told as every tick tells it.
+        Err(_) => return serve(&context.for_next_agent(), name, policy).await,
+        Ok(state) => state,
+    };
+    let mut report = match request.resolve(name, &state, host::person()) {
+        Ok(by_hand) => {
+            let context = Context {
+                by_hand: Some(by_hand),
+                ..context.for_next_agent()
+            };
+            serve(&context, name, policy).await
+        }
+        Err(nowhere) => {
+            let hint = Some(nowhere.hint);
+            let reason = Reason::NothingToRollBackTo;
+            build::without_facts(name, server, reason, nowhere.message, hint)
+        }
+    };
+    report.warnings.splice(0..0, warnings);
+    report
 }
 
 /// Gives back the pins of agents that are not configured any more. A fault there keeps no

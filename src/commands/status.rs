@@ -54,6 +54,7 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
                     started: Instant::now(),
                     mode: Mode::Look,
                     forced: false,
+                    by_hand: None,
                     is_root: rustix::process::geteuid().is_root(),
                     host: host::name(),
                     stop: StopRequest::default(),

@@ -40,7 +40,11 @@ pub fn may_fetch(facts: &RepositoryFacts) -> bool {
 
 /// Looks at the gates `repository`, `transaction` and `resources`.
 pub fn authorize(facts: &RepositoryFacts) -> Vec<Gate> {
-    vec![repository(facts), transaction(facts), resources(facts)]
+    vec![
+        repository(facts),
+        transaction(facts),
+        resources(&facts.free_bytes),
+    ]
 }
 
 fn repository(facts: &RepositoryFacts) -> Gate {
@@ -155,9 +159,10 @@ pub fn describe(change: &PackageChange) -> String {
     )
 }
 
-fn resources(facts: &RepositoryFacts) -> Gate {
+/// Whether there is room, by the free bytes of each folder that is written to.
+pub fn resources(free_bytes: &[(String, u64)]) -> Gate {
     const NAME: GateName = GateName::Resources;
-    let Some((folder, free)) = facts.free_bytes.iter().min_by_key(|(_, free)| *free) else {
+    let Some((folder, free)) = free_bytes.iter().min_by_key(|(_, free)| *free) else {
         return Gate::not_looked_at(NAME, "free space was not looked at");
     };
     let text = format!("{} MiB free in {folder}", free / (1024 * 1024));

@@ -1,3 +1,4 @@
+use super::back_off::FailedAttempts;
 use crate::config::Downgrade;
 use crate::schedule::{Freeze, Schedule};
 use adapters::Installed;
@@ -185,8 +186,14 @@ pub struct Facts {
     pub health: Reading<Health>,
     /// When the target was first seen to differ from what is installed.
     pub pending_since: Option<DateTime<Utc>>,
-    /// `run --now`.
+    /// Failed attempts at this target that were not the version's fault.
+    pub failed: Option<FailedAttempts>,
+    /// So many of them may follow each other tick by tick.
+    pub max_attempts: u32,
+    /// Whether an operator does not want to wait.
     pub forced: bool,
+    /// What the operator said for it: `--now`, `--to`, `rollback`.
+    pub forced_by: &'static str,
     /// What the policy says of timing.
     pub timing: TimingPolicy,
 }

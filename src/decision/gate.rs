@@ -84,6 +84,8 @@ pub enum Reason {
     UnsupportedPlatform,
     /// The package is not installed.
     NotInstalled,
+    /// There is no version to go back to.
+    NothingToRollBackTo,
     /// The package database gave no usable answer.
     PackageDatabaseUnreadable,
     /// The package is half-installed, or there twice.

@@ -32,7 +32,7 @@ pub fn decide(facts: &Facts, now: DateTime<Utc>) -> Decision {
         gates.push(change(facts, installed, target));
         gates.push(direction(facts, installed, target));
         gates.push(compatibility::gate(facts, installed, target));
-        gates.push(quarantine(facts, target));
+        gates.push(quarantine(facts, target, now));
         gates.push(hold(facts));
         gates.push(timing::freeze_gate(facts, installed, now));
         let (gate, timing) = timing::gate(facts, installed, now);
@@ -218,18 +218,23 @@ fn direction(facts: &Facts, installed: Option<&TargetVersion>, target: &TargetVe
     }
 }
 
-fn quarantine(facts: &Facts, target: &TargetVersion) -> Gate {
+fn quarantine(facts: &Facts, target: &TargetVersion, now: DateTime<Utc>) -> Gate {
     const NAME: GateName = GateName::Quarantine;
-    match facts
-        .quarantine
-        .iter()
-        .find(|(version, _)| version == target)
-    {
-        Some((version, cause)) => Gate::closed(
-            NAME,
-            Reason::Quarantined,
-            format!("{version} failed on this host: {cause}"),
-        ),
+    let mut bad = facts.quarantine.iter();
+    if let Some((version, cause)) = bad.find(|(version, _)| version == target) {
+        let text = format!("{version} failed on this host: {cause}");
+        return Gate::closed(NAME, Reason::Quarantined, text);
+    }
+    let failed = facts.failed.filter(|_| !facts.forced);
+    let waits = failed.and_then(|failed| {
+        let until = failed.waits_until(facts.max_attempts, now)?;
+        Some((failed.count, until))
+    });
+    match waits {
+        Some((count, until)) => {
+            let text = format!("{count} attempts at {target} failed; the next one is not due yet");
+            Gate::closed(NAME, Reason::BackingOff, text).until(Some(until))
+        }
         None => Gate::open(NAME, "not quarantined"),
     }
 }

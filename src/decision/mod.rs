@@ -6,6 +6,8 @@
 
 /// What is known of the repository and the transaction, and the gates over it.
 pub mod authorize;
+/// When an attempt that failed is repeated.
+mod back_off;
 /// Whether a version fits the cluster that the agent serves.
 mod compatibility;
 /// What was found out, and how long ago.
@@ -20,6 +22,7 @@ pub mod schedule_in_force;
 mod timing;
 
 pub use authorize::{RepositoryFacts, authorize};
+pub use back_off::FailedAttempts;
 pub use facts::{
     Critical, Facts, Health, HoldFact, Platform, Reading, ScheduleFact, Target, TimingPolicy,
 };

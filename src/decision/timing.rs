@@ -55,7 +55,8 @@ pub(super) fn freeze_gate(
     };
     let text = format!("frozen: {}", freeze.reason);
     if facts.forced {
-        return Gate::open(NAME, format!("{text}; passed by --now")).because(Reason::Forced);
+        return Gate::open(NAME, format!("{text}; passed by {}", facts.forced_by))
+            .because(Reason::Forced);
     }
     // Both sources of a freeze may be on at once; each has to let the change pass.
     let passes = |freeze: &Freeze| {
@@ -82,7 +83,8 @@ pub(super) fn gate(
     now: DateTime<Utc>,
 ) -> (Gate, Option<Timing>) {
     if facts.forced {
-        return opened(Timing::Forced, "asked for by --now", None);
+        let text = format!("asked for by {}", facts.forced_by);
+        return opened(Timing::Forced, text, None);
     }
     if let Reading::Taken {
         value: ScheduleFact::HandsOff { source },

@@ -2,8 +2,9 @@
 
 use super::{Gathered, Sources};
 use crate::config::RepositorySource;
-use crate::decision::{Facts, HoldFact, Reading, Target};
+use crate::decision::{HoldFact, Reading, Target};
 use crate::host;
+use crate::state::operator::Hold;
 use adapters::{Installed, Runner};
 use std::path::Path;
 
@@ -67,9 +68,13 @@ fn services(files: &[String]) -> Vec<String> {
     services
 }
 
-/// The administrator's holds on the package. The files mostly say it all; where they do not, the
+/// The operator's hold and the administrator's on the package. The files mostly say it all; where they do not, the
 /// tool is asked.
-pub async fn holds<R: Runner>(sources: &Sources<'_, R>, facts: &Facts) -> Reading<Vec<HoldFact>> {
+pub async fn holds<R: Runner>(
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+) -> Reading<Vec<HoldFact>> {
+    let facts = &gathered.facts;
     let (manager, package) = (sources.manager, &sources.policy.package);
     let texts = match host::configuration(sources.layout, &manager.hold_files()) {
         Ok(texts) => texts,
@@ -123,5 +128,17 @@ pub async fn holds<R: Runner>(sources: &Sources<'_, R>, facts: &Facts) -> Readin
         ),
         until: None,
     });
-    Reading::taken(facts.collect(), sources.now)
+    let operators = gathered.state.hold.as_ref();
+    // What an operator asks for now replaces an earlier word of that kind.
+    let passed = |hold: &Hold| {
+        sources
+            .by_hand
+            .is_some_and(|by_hand| by_hand.replaces(hold))
+    };
+    let operators = operators.filter(|hold| !passed(hold)).map(|hold| HoldFact {
+        by_operator: true,
+        description: hold.describe(sources.agent),
+        until: hold.until,
+    });
+    Reading::taken(operators.into_iter().chain(facts).collect(), sources.now)
 }

@@ -56,6 +56,9 @@ pub fn without_facts(
         last_attempt: None,
         quarantine: Vec::new(),
         pin: None,
+        hold: None,
+        rollback: None,
+        phase: None,
     }
 }
 
@@ -201,7 +204,8 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
             Some(when) => format!("{versions} is waiting for the window on {when}"),
             None => format!("{versions} is waiting: {}", gate.value),
         },
-        Verdict::Stop(GateName::Timing | GateName::Freeze | GateName::Hold, _) => match when {
+        Verdict::Stop(GateName::Timing | GateName::Freeze | GateName::Hold, _)
+        | Verdict::Stop(GateName::Quarantine, Reason::BackingOff) => match when {
             Some(when) => format!("{versions} is waiting: {} (until {when})", gate.value),
             None => format!("{versions} is waiting: {}", gate.value),
         },
@@ -215,7 +219,7 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
 /// Why a change starts now, for a person.
 fn opened_by(timing: Timing, facts: &Facts) -> String {
     match timing {
-        Timing::Forced => "now: asked for by --now".to_owned(),
+        Timing::Forced => format!("now: asked for by {}", facts.forced_by),
         Timing::Critical => "now: the update is critical".to_owned(),
         Timing::Unhealthy => match facts.health.value() {
             Some(Health::Unhealthy(evidence)) => {
@@ -237,6 +241,10 @@ pub fn hint(reason: Reason, agent: &str) -> Option<String> {
     let text = match reason {
         Reason::OutsideWindow | Reason::WindowClosing | Reason::Spread | Reason::ScheduleUnconfirmed => {
             format!("`agent-updater run --now {agent}` does not wait")
+        }
+        Reason::BackingOff => format!("`agent-updater run --now {agent}` does not wait"),
+        Reason::Quarantined => {
+            format!("a new target ends it; `agent-updater allow {agent} VERSION` lets it be tried again")
         }
         Reason::Frozen => format!("`agent-updater run --now {agent}` passes a freeze"),
         Reason::NotInstalled => "install the package first, or remove the agent from the configuration".to_owned(),

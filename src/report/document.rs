@@ -1,6 +1,8 @@
 use crate::decision::{Gate, Reason};
 use crate::outcome::State;
 use crate::state::agent::{Attempt, Quarantined, Signature};
+use crate::state::journal::Phase;
+use crate::state::operator::Hold;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +81,27 @@ pub struct AgentReport {
     /// Our own pin on the package; `null` when nobody looked.
     #[serde(default)]
     pub pin: Option<PinReport>,
+    /// The operator's pause; `null` for none.
+    #[serde(default)]
+    pub hold: Option<Hold>,
+    /// Whether `rollback` works without a repository; `null` when nobody looked.
+    #[serde(default)]
+    pub rollback: Option<RollbackReport>,
+    /// Where a change is, when one is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+}
+
+/// The way back to the last good version by our own cache.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RollbackReport {
+    /// `available` or `unavailable`.
+    pub state: String,
+    /// To which version, in the package manager's words.
+    pub version: Option<String>,
+    /// Why it is unavailable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Our own pin, which keeps general upgrades from moving the package.

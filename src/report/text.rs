@@ -159,6 +159,7 @@ fn explanation(
         };
         writeln!(out, "  {:<14} {}{places}", "pin", pin.state)?;
     }
+    remembered(out, agent, now)?;
     for window in &agent.schedule.next {
         let text = format!(
             "{} to {}",
@@ -186,6 +187,39 @@ fn explanation(
         for command in &agent.plan {
             writeln!(out, "    {command}")?;
         }
+    }
+    Ok(())
+}
+
+/// What an operator said, and what earlier changes left.
+fn remembered(out: &mut impl Write, agent: &AgentReport, now: DateTime<Utc>) -> io::Result<()> {
+    if let Some(phase) = agent.phase {
+        let word = format!("{phase:?}").to_lowercase();
+        writeln!(out, "  {:<14} {word}: a change is under way", "phase")?;
+    }
+    if let Some(hold) = &agent.hold {
+        let until = hold
+            .until
+            .map(|until| format!(", until {}", words::moment(until, now)));
+        let text = hold.describe(&agent.name);
+        writeln!(out, "  {:<14} {text}{}", "hold", until.unwrap_or_default())?;
+    }
+    for bad in &agent.quarantine {
+        let since = words::distance(bad.since - now);
+        writeln!(
+            out,
+            "  {:<14} {} ({since}): {}",
+            "quarantine", bad.version, bad.cause
+        )?;
+    }
+    if let Some(rollback) = &agent.rollback {
+        let version = rollback
+            .version
+            .as_deref()
+            .map(|version| format!(" to {version}"));
+        let why = rollback.why.as_deref().map(|why| format!(": {why}"));
+        let (version, why) = (version.unwrap_or_default(), why.unwrap_or_default());
+        writeln!(out, "  {:<14} {}{version}{why}", "rollback", rollback.state)?;
     }
     Ok(())
 }

@@ -1,4 +1,6 @@
+use super::damaged::{self, FileOf};
 use super::journal::KeptPackage;
+use super::operator::{Heard, Hold};
 use super::{Layout, files};
 use crate::trust::Freshness;
 use crate::version_server::{Kept, VersionAnswer};
@@ -43,6 +45,10 @@ pub struct AgentState {
     pub last_good: Option<NativeVersion>,
     /// Failed attempts at the present target, which are spaced out.
     pub failures: Option<Failures>,
+    /// The operator's pause.
+    pub hold: Option<Hold>,
+    /// What the version server said last, and how often in a row it wanted nothing.
+    pub heard: Heard,
     /// Which repositories offer the package, as found at the last change.
     pub located: Option<Located>,
     /// Our own pin on the package; remembered before it is placed.
@@ -87,7 +93,7 @@ pub struct Prefetched {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Failures {
     /// Native version that was to be installed.
-    pub to: String,
+    pub to: NativeVersion,
     /// How many in a row.
     pub count: u32,
     /// The last one. UTC.
@@ -196,19 +202,11 @@ impl AgentState {
     /// Reads the state; a missing file is the state of a fresh host. A file that cannot be read as
     /// state is an error: acting on a guess would forget holds and quarantine.
     pub fn load(layout: &Layout, agent: &str) -> Result<Self> {
-        let path = layout.agent_state(agent);
-        match files::read_if_there(&path)? {
-            None => Ok(Self {
-                schema: SCHEMA,
-                ..Self::default()
-            }),
-            Some(text) => serde_json::from_str(&text).with_context(|| {
-                format!(
-                    "the state file {} is damaged; move it away to start afresh",
-                    path.display()
-                )
-            }),
-        }
+        let state = damaged::read(&layout.agent_state(agent), FileOf::State)?;
+        Ok(state.unwrap_or_else(|| Self {
+            schema: SCHEMA,
+            ..Self::default()
+        }))
     }
 
     /// The agents that something is remembered of.

@@ -1,6 +1,7 @@
 use super::{Layout, files};
 use crate::host;
 use crate::trust::freshness::Seen;
+use adapters::TargetVersion;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -89,6 +90,35 @@ pub struct TrustEvent<'a> {
     pub why: Option<&'a str>,
     /// The repositories that it is about, with the newest index seen of each.
     pub repositories: &'a [Seen],
+    /// Who.
+    pub actor: Actor<'a>,
+    /// Version of this program.
+    pub updater_version: &'a str,
+}
+
+/// What an operator said, or what ended by itself of it: holds and quarantine.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperatorEvent<'a> {
+    /// Always `agent-updater/v1`.
+    pub schema: &'a str,
+    /// Unique on this host.
+    pub id: String,
+    /// When. UTC.
+    pub time: DateTime<Utc>,
+    /// Name of the host.
+    pub host: &'a str,
+    /// The agent.
+    pub agent: &'a str,
+    /// The command, or `tick`.
+    pub trigger: &'a str,
+    /// `hold_placed`, `hold_released`, `hold_ended`, `version_allowed` or `quarantine_ended`.
+    pub reason: &'a str,
+    /// The version that it is about, if any.
+    pub version: Option<TargetVersion>,
+    /// When a hold ends by itself. UTC.
+    pub until: Option<DateTime<Utc>>,
+    /// Why, in the operator's words.
+    pub why: Option<&'a str>,
     /// Who.
     pub actor: Actor<'a>,
     /// Version of this program.

@@ -3,6 +3,8 @@
 //! Whatever kills the program, the next start reads here where it was, looks at the host, and
 //! finishes or undoes it (see [`crate::transaction`]).
 
+use super::damaged::{self, Damaged, FileOf};
+use super::operator::Hold;
 use super::{Layout, files};
 use adapters::{Change, NativeVersion, PackageName};
 use anyhow::{Context, Result};
@@ -181,6 +183,9 @@ pub struct Transaction {
     /// How often a repair was tried.
     #[serde(default)]
     pub repairs: u32,
+    /// The hold that goes with it once it went well: of a change that an operator asked for.
+    #[serde(default)]
+    pub hold: Option<Hold>,
 }
 
 impl Transaction {
@@ -230,16 +235,13 @@ impl Journal {
     /// nothing may be changed on a guess.
     pub fn load(layout: &Layout, agent: &str) -> Result<Self> {
         let path = layout.journal(agent);
-        let Some(text) = files::read_if_there(&path)? else {
+        let Some(journal) = damaged::read::<Self>(&path, FileOf::Journal)? else {
             return Ok(Self::default());
         };
-        let journal: Self = serde_json::from_str(&text)
-            .with_context(|| format!("the journal {} is damaged", path.display()))?;
-        anyhow::ensure!(
-            journal.transaction.is_some() || !journal.phase.is_open(),
-            "the journal {} is damaged: it names no change",
-            path.display()
-        );
+        if journal.transaction.is_none() && journal.phase.is_open() {
+            let cause = "it names no change".to_owned();
+            return Err(Damaged::new(&path, FileOf::Journal, cause).into());
+        }
         Ok(journal)
     }
 
@@ -348,6 +350,7 @@ mod tests {
             no_way_back: None,
             undo: None,
             repairs: 0,
+            hold: None,
         }
     }
 

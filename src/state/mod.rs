@@ -2,6 +2,8 @@
 
 /// What is remembered of one agent.
 pub mod agent;
+/// Files of ours that cannot be read any more.
+pub mod damaged;
 /// Files that are either the old or the new content, whatever cuts the writing off.
 pub mod files;
 /// The append-only record.
@@ -10,6 +12,8 @@ pub mod history;
 pub mod journal;
 /// One instance at a time.
 pub mod lock;
+/// The operator's pause, and what ends it.
+pub mod operator;
 
 use std::path::{Path, PathBuf};
 

@@ -106,17 +106,22 @@ impl<R: Runner> Scene<'_, R> {
     }
 }
 
-/// Makes the change that `journal` is about to hold, with the manager's own command.
+/// Makes the change that `journal` is about to hold, with the manager's own command or with that
+/// for a bare package file.
 ///
 /// # Errors
 /// The journal cannot be written; nothing was changed.
 pub(crate) async fn install<R: Runner>(
     scene: &Scene<'_, R>,
     change: Transaction,
-    command: CommandSpec,
+    (command, from_file): (CommandSpec, bool),
     (journal, state): (&mut Journal, &mut AgentState),
 ) -> Result<Applied> {
     let layout = scene.context.layout;
+    // The tools for a bare file do not wait for others themselves.
+    if from_file && let Err(holder) = quiet(scene, &change).await {
+        return Ok(Applied::not_begun(Reason::PackageManagerBusy, holder));
+    }
     files::create_folder(&layout.transcripts(), 0o700)?;
     let command = scene.marked(command, &change);
     journal.transaction = Some(change);
@@ -126,10 +131,17 @@ pub(crate) async fn install<R: Runner>(
     let _inhibitor = scene.inhibitor();
     let mut run = Run::default();
     match scene.runner().run(&command).await {
-        Ok(output) => match scene.manager.read_install(&change.forward(), &output) {
-            Ok(lines) => run.warnings.extend(lines),
-            Err(failure) => run.told = Some(failure),
-        },
+        Ok(output) => {
+            let read = if from_file {
+                scene.manager.read_install_file(&output)
+            } else {
+                scene.manager.read_install(&change.forward(), &output)
+            };
+            match read {
+                Ok(lines) => run.warnings.extend(lines),
+                Err(failure) => run.told = Some(failure),
+            }
+        }
         Err(failure) => run.told = Some(failure),
     }
     scene.note(journal, Event::Returned, &mut run.warnings);
@@ -371,6 +383,18 @@ async fn repair<R: Runner>(
 }
 
 impl Applied {
+    /// Nothing was begun, and nothing is remembered of it.
+    fn not_begun(reason: Reason, message: String) -> Self {
+        Self {
+            reason,
+            message,
+            hint: None,
+            warnings: Vec::new(),
+            installed: None,
+            examination: None,
+        }
+    }
+
     /// Not over: a later tick goes on by the journal.
     fn later(reason: Reason, why: &str, run: Run) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 use super::observe::Observed;
 use super::{Applied, REPAIR, Run, Scene};
+use crate::by_hand::ROLLBACK;
 use crate::decision::{Reason, authorize};
 use crate::health::probe::Examination;
 use crate::outcome;
@@ -252,7 +253,7 @@ fn remember<R: Runner>(
         state.pending = None;
         state.failures = None;
     } else if !to_blame {
-        let to = change.to.as_str().to_owned();
+        let to = change.to.clone();
         let before = state.failures.take().filter(|failures| failures.to == to);
         let repeated = before
             .as_ref()
@@ -268,7 +269,18 @@ fn remember<R: Runner>(
         .examination
         .as_ref()
         .and_then(|examination| examination.restarts);
+    let by_hand = change.hold.as_ref().filter(|_| is_new && good);
+    let went_back = by_hand.is_some_and(|hold| hold.placed_by == ROLLBACK);
+    // Whoever goes back by hand found bad what no probe sees.
+    if is_new && good && change.health_before != HealthBefore::Unhealthy && !went_back {
+        state.last_good = Some(change.from.clone());
+    }
+    if by_hand.is_some() {
+        state.hold.clone_from(&change.hold);
+    }
+    let last_good = state.last_good.clone();
     let mut wanted: Vec<&NativeVersion> = vec![&change.from];
+    wanted.extend(last_good.as_ref());
     if !to_blame {
         wanted.push(&change.to);
     }
@@ -278,9 +290,6 @@ fn remember<R: Runner>(
         state,
         &wanted,
     );
-    if is_new && good && change.health_before != HealthBefore::Unhealthy {
-        state.last_good = Some(change.from.clone());
-    }
     state.last_attempt = Some(Attempt {
         id: change.id.clone(),
         from: change.from.as_str().to_owned(),

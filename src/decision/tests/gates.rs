@@ -266,3 +266,40 @@ fn the_gates_come_in_the_order_of_the_contract() {
     assert_eq!(names, sorted);
     assert_eq!(names.len(), 12);
 }
+
+#[test]
+fn after_several_failures_the_next_attempt_waits_for_its_time_or_an_operator() {
+    let failed = |count, hours| {
+        Some(FailedAttempts {
+            count,
+            last_at: now() - TimeDelta::hours(hours),
+        })
+    };
+    let waits = Some((GateName::Quarantine, Reason::BackingOff));
+    let table = [
+        (None, false, None),
+        (failed(2, 0), false, None),
+        (failed(3, 1), false, waits),
+        (failed(3, 2), false, None),
+        (failed(4, 3), false, waits),
+        (failed(99, 23), false, waits),
+        (failed(99, 24), false, None),
+        (failed(99, 0), true, None),
+    ];
+    for (failed, forced, expected) in table {
+        let facts = Facts {
+            failed,
+            forced,
+            schedule: Reading::taken(open_window(), now()),
+            ..facts()
+        };
+        assert_eq!(stop(&facts), expected, "{failed:?} {forced}");
+    }
+    let facts = Facts {
+        failed: failed(3, 1),
+        quarantine: vec![(version("1.1.0"), "crash loop".into())],
+        ..facts()
+    };
+    let quarantined = Some((GateName::Quarantine, Reason::Quarantined));
+    assert_eq!(stop(&facts), quarantined, "the more lasting of two");
+}

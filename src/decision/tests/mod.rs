@@ -64,7 +64,10 @@ fn facts() -> Facts {
         schedule: Reading::taken(future_window(), now()),
         health: Reading::taken(Health::Healthy("the unit is active".into()), now()),
         pending_since: Some(now()),
+        failed: None,
+        max_attempts: 3,
         forced: false,
+        forced_by: "--now",
         timing: TimingPolicy {
             window_margin: TimeDelta::minutes(10),
             spread: TimeDelta::zero(),

@@ -1,0 +1,212 @@
+//! What the commands share that only change what is remembered: `hold`, `unhold`, `allow`.
+
+use super::run::{Turn, exclusive};
+use super::{complain, layout, load_configuration, selected};
+use crate::cli::Cli;
+use crate::decision::Reason;
+use crate::host;
+use crate::outcome::exit_code;
+use crate::report::{AgentReport, Document, build, document::SCHEMA};
+use crate::state::agent::{AgentState, Quarantined};
+use crate::state::history::{self, Actor, OperatorEvent};
+use crate::state::operator::Hold;
+use crate::state::{Layout, files};
+use crate::tick::Mode;
+use adapters::TargetVersion;
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// What an operator's command did to what is remembered of one agent.
+pub(super) struct Told {
+    /// The reason string of the history; `None` where nothing changed.
+    pub changed: Option<&'static str>,
+    /// The version that it is about, if any.
+    pub version: Option<TargetVersion>,
+    /// When it ends by itself. UTC.
+    pub until: Option<DateTime<Utc>>,
+    /// For a person, one line.
+    pub message: String,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    schema: &'a str,
+    generated_at: DateTime<Utc>,
+    host: &'a str,
+    changed: bool,
+    failed: bool,
+    updater_version: &'a str,
+    agents: &'a [AgentAnswer],
+}
+
+/// What is remembered of one agent afterwards.
+#[derive(Debug, Serialize)]
+struct AgentAnswer {
+    name: String,
+    message: String,
+    changed: bool,
+    hold: Option<Hold>,
+    quarantine: Vec<Quarantined>,
+}
+
+/// For which agents, and how it is told.
+pub(super) struct Order<'a> {
+    /// The command's name.
+    pub command: &'static str,
+    /// The agents; empty for all.
+    pub agents: &'a [String],
+    /// Why, in the operator's words.
+    pub why: Option<&'a str>,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+/// Prints an error with the way out.
+pub(super) fn refuse(message: &str, hint: &str) {
+    let _ = writeln!(io::stderr(), "error: {message}\nhint: {hint}");
+}
+
+/// Changes what is remembered of each agent, under the lock of a run; one whose state is damaged
+/// keeps no other from its turn.
+pub(super) fn change(
+    cli: &Cli,
+    order: &Order<'_>,
+    now: DateTime<Utc>,
+    tell: impl Fn(&mut AgentState) -> Told,
+) -> Result<u8> {
+    let layout = layout(cli);
+    let configuration = load_configuration(cli);
+    if let Err(code) = super::nothing_configured(&configuration) {
+        refuse(
+            "no agent is configured",
+            "put `[agents.NAME]` into /etc/agent-updater/config.toml",
+        );
+        return Ok(code);
+    }
+    let agents = match selected(&configuration, order.agents) {
+        Ok(agents) => agents,
+        Err(code) => return Ok(code),
+    };
+    if layout.root != Path::new("/") {
+        refuse(
+            "nothing is changed under another root than /",
+            "leave `--root` out",
+        );
+        return Ok(2);
+    }
+    let _lock = match exclusive(&layout, Mode::Act, rustix::process::geteuid().is_root())? {
+        Turn::Ours(lock) => lock,
+        Turn::Not(Reason::NeedsRoot, _) => {
+            let hint = build::hint(Reason::NeedsRoot, "").unwrap_or_default();
+            refuse(&format!("`{}` needs root", order.command), &hint);
+            return Ok(exit_code(Reason::NeedsRoot));
+        }
+        Turn::Not(reason, why) => {
+            refuse(
+                &why,
+                "say it again when that run is over; `agent-updater status` shows what it does",
+            );
+            return Ok(exit_code(reason));
+        }
+    };
+    let host = host::name();
+    let mut answers = Vec::new();
+    let mut failed = false;
+    for (name, _) in agents {
+        match change_one((&layout, &host, now), order, name, &tell) {
+            Ok(answer) => answers.push(answer),
+            Err(error) => {
+                complain(&error);
+                failed = true;
+            }
+        }
+    }
+    let mut out = io::stdout().lock();
+    let printed = if order.json {
+        let answer = Answer {
+            schema: SCHEMA,
+            generated_at: now,
+            host: &host,
+            changed: answers.iter().any(|answer| answer.changed),
+            failed,
+            updater_version: env!("CARGO_PKG_VERSION"),
+            agents: &answers,
+        };
+        let text = serde_json::to_string_pretty(&answer).context("render the document")?;
+        writeln!(out, "{text}")
+    } else {
+        answers
+            .iter()
+            .try_for_each(|answer| writeln!(out, "{}: {}", answer.name, answer.message))
+    };
+    printed.context("write to standard output")?;
+    Ok(u8::from(failed))
+}
+
+fn change_one(
+    (layout, host, now): (&Layout, &str, DateTime<Utc>),
+    order: &Order<'_>,
+    name: &str,
+    tell: &impl Fn(&mut AgentState) -> Told,
+) -> Result<AgentAnswer> {
+    let mut state = AgentState::load(layout, name)?;
+    let told = tell(&mut state);
+    if let Some(reason) = told.changed {
+        let event = OperatorEvent {
+            schema: SCHEMA,
+            id: format!(
+                "{}-{name}-{}",
+                now.format("%Y%m%dT%H%M%S%.3fZ"),
+                order.command
+            ),
+            time: now,
+            host,
+            agent: name,
+            trigger: order.command,
+            reason,
+            version: told.version,
+            until: told.until,
+            why: order.why,
+            actor: Actor::of_this_process(order.command),
+            updater_version: env!("CARGO_PKG_VERSION"),
+        };
+        // First the record, then the change: there is none that nobody made.
+        history::append(layout, &event)?;
+        state.store(layout, name)?;
+    }
+    show_in_status(layout, name, |report| {
+        report.hold.clone_from(&state.hold);
+        report.quarantine.clone_from(&state.quarantine);
+    });
+    Ok(AgentAnswer {
+        name: name.to_owned(),
+        message: told.message,
+        changed: told.changed.is_some(),
+        hold: state.hold,
+        quarantine: state.quarantine,
+    })
+}
+
+/// Brings what `status` shows up to date; the next run writes it anew in any case.
+fn show_in_status(layout: &Layout, name: &str, change: impl Fn(&mut AgentReport)) {
+    let shown = (|| -> Result<()> {
+        let Some(text) = files::read_if_there(&layout.status())? else {
+            return Ok(());
+        };
+        let mut document: Document = serde_json::from_str(&text).context("read the status")?;
+        document
+            .agents
+            .iter_mut()
+            .filter(|agent| agent.name == name)
+            .for_each(change);
+        let text = serde_json::to_string(&document).context("render the status")?;
+        files::replace(&layout.status(), text.as_bytes(), 0o644)
+    })();
+    if let Err(error) = shown {
+        tracing::warn!("`status` shows it after the next run: {error:#}");
+    }
+}
