@@ -96,7 +96,7 @@ pub async fn serve<R: Runner>(
     policy: &Policy,
 ) -> AgentReport {
     let server = &policy.version_server.url;
-    match tick(context, name, policy).await {
+    match Box::pin(tick(context, name, policy)).await {
         Ok(report) => report,
         Err(error) => {
             let damaged = error.downcast_ref::<Damaged>();
@@ -119,25 +119,7 @@ async fn tick<R: Runner>(
     );
     let (manager, platform) = match host::package_manager(layout, policy.package_manager) {
         Ok(found) => found,
-        Err(NoManager::Unsupported(why)) => {
-            return Ok(build::without_facts(
-                name,
-                server,
-                Reason::UnsupportedPlatform,
-                why,
-                None,
-            ));
-        }
-        Err(NoManager::Ambiguous(why)) => {
-            let hint = format!("set `package_manager` of agent {name} in the configuration");
-            return Ok(build::without_facts(
-                name,
-                server,
-                Reason::ConfigurationInvalid,
-                why,
-                Some(hint),
-            ));
-        }
+        Err(none) => return Ok(without_manager(name, server, none)),
     };
     let (mut stored, unreadable) = load_state(context, name)?;
     if context.mode == Mode::Act {
@@ -220,6 +202,19 @@ async fn tick<R: Runner>(
         gathered.state.store(layout, name)?;
     }
     Ok(report)
+}
+
+/// The report of a host whose package manager is none that we drive, or not clear.
+fn without_manager(name: &str, server: &str, none: NoManager) -> AgentReport {
+    match none {
+        NoManager::Unsupported(why) => {
+            build::without_facts(name, server, Reason::UnsupportedPlatform, why, None)
+        }
+        NoManager::Ambiguous(why) => {
+            let hint = format!("set `package_manager` of agent {name} in the configuration");
+            build::without_facts(name, server, Reason::ConfigurationInvalid, why, Some(hint))
+        }
+    }
 }
 
 /// Sees to our own pin once the tick has found that all is well, or has updated; a tick that went
