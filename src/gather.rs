@@ -20,7 +20,7 @@ use crate::host;
 use crate::state::Layout;
 use crate::state::agent::{AgentState, Pending};
 use crate::state::operator::hear;
-use crate::version_server::{Client, ServerError, VersionAnswer};
+use crate::version_server::{Answer, Client, ServerError, VersionAnswer};
 use adapters::{Failure, Installed, PackageManager, RepositoryEntry, Runner, TargetVersion};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -163,6 +163,26 @@ pub async fn first<R: Runner>(
         offering: None,
         server_answers: answer.is_ok(),
     };
+    take_in(&mut gathered, answer, now);
+    gathered.state.hold.take_if(|hold| hold.is_over(now));
+    if forced {
+        gathered.state.failures = None;
+    }
+    if let Some(by_hand) = sources.by_hand {
+        asked_by_hand(&mut gathered, by_hand, now);
+    } else {
+        note_pending(&mut gathered, layout, now);
+    }
+    note_what_failed(&mut gathered);
+    gathered
+}
+
+/// Takes in what the version server said, or that it did not.
+fn take_in(
+    gathered: &mut Gathered,
+    answer: Result<Answer<VersionAnswer>, Problem>,
+    now: DateTime<Utc>,
+) {
     match answer {
         Ok(answer) => {
             hear(&mut gathered.state, answer.kept.value.target().copied());
@@ -183,17 +203,6 @@ pub async fn first<R: Runner>(
             gathered.facts.target = Reading::Failed { error, invalid };
         }
     }
-    gathered.state.hold.take_if(|hold| hold.is_over(now));
-    if forced {
-        gathered.state.failures = None;
-    }
-    if let Some(by_hand) = sources.by_hand {
-        asked_by_hand(&mut gathered, by_hand, now);
-    } else {
-        note_pending(&mut gathered, layout, now);
-    }
-    note_what_failed(&mut gathered);
-    gathered
 }
 
 /// Puts the operator's word in the place of the version server's, which may be away.

@@ -170,9 +170,10 @@ pub(crate) async fn stuck_agent<R: Runner>(
     name: &str,
     sources: &Sources<'_, R>,
     gathered: &mut Gathered,
-    journal: &mut Journal,
     report: &mut AgentReport,
 ) -> Result<()> {
+    // This very tick may have made a change, which then counts.
+    let mut journal = Journal::load(context.layout, name)?;
     let whole = matches!(
         gathered.facts.installed.value(),
         Some(Installed::Present(_))

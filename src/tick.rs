@@ -16,7 +16,7 @@ use crate::roll_back;
 use crate::state::Layout;
 use crate::state::agent::AgentState;
 use crate::state::damaged::Damaged;
-use crate::state::journal::Journal;
+use crate::state::journal::{Journal, Phase};
 use crate::stop::StopRequest;
 use crate::transaction::observe::runs_installed_file;
 use crate::update;
@@ -196,28 +196,43 @@ async fn tick<R: Runner>(
                 &mut report,
             )
             .await?;
-            let (gathered, journal) = (&mut gathered, &mut journal);
-            repair::stuck_agent(context, name, &sources, gathered, journal, &mut report).await?;
+            if journal.phase == Phase::Stuck {
+                let gathered = &mut gathered;
+                repair::stuck_agent(context, name, &sources, gathered, &mut report).await?;
+            }
         }
     }
-    pin(context, name, &sources, &mut gathered, &mut report).await;
+    conclude(context, name, &sources, &stored, gathered, &mut report).await?;
+    Ok(report)
+}
+
+/// What is seen to at the end of every tick: our pin, what is remembered and recorded.
+async fn conclude<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    stored: &AgentState,
+    mut gathered: Gathered,
+    report: &mut AgentReport,
+) -> Result<()> {
+    pin(context, name, sources, &mut gathered, report).await;
     if gathered.state.freshness.accept_older {
         let text =
             "an older index of the repository is accepted once: `agent-updater trust` said so";
         report.warnings.push(text.to_owned());
     }
-    note_failing(&mut gathered.state, &mut report, now);
+    note_failing(&mut gathered.state, report, context.now);
     if let Some(by_hand) = &context.by_hand {
-        by_hand::conclude(context, by_hand, &mut gathered.state, &mut report);
+        by_hand::conclude(context, by_hand, &mut gathered.state, report);
     }
-    by_hand::remembered(context, &gathered.state, &mut report)?;
+    by_hand::remembered(context, &gathered.state, report)?;
     if context.mode == Mode::Act {
-        by_hand::record(context, name, &stored, &gathered.state)?;
+        by_hand::record(context, name, stored, &gathered.state)?;
     }
-    if context.mode == Mode::Act && gathered.state.differs(&stored) {
-        gathered.state.store(layout, name)?;
+    if context.mode == Mode::Act && gathered.state.differs(stored) {
+        gathered.state.store(context.layout, name)?;
     }
-    Ok(report)
+    Ok(())
 }
 
 /// The report of a host whose package manager cannot be driven.

@@ -3,6 +3,8 @@
 //!
 //! The files are one folder for each schema number, and are never edited.
 
+#![allow(clippy::unwrap_used)]
+
 use agent_updater::state::Layout;
 use agent_updater::state::agent::AgentState;
 use agent_updater::state::journal::{Journal, Phase, UndoKind};

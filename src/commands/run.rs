@@ -1,5 +1,7 @@
 use super::operator::refuse;
-use super::{layout, load_configuration, misconfigured, nothing_configured, print, selected};
+use super::{
+    ConfiguredAgent, layout, load_configuration, misconfigured, nothing_configured, print, selected,
+};
 use crate::by_hand::Request;
 use crate::cli::{Cli, RunArguments};
 use crate::config::Policy;
@@ -77,10 +79,7 @@ pub(super) async fn execute(
         }
         return Ok(20);
     }
-    if request.is_some() && agents.len() > 1 {
-        let names = agents.iter().map(|(name, _)| name.as_str());
-        let list = names.collect::<Vec<_>>().join(", ");
-        refuse("a version is for one agent", &format!("name one of {list}"));
+    if request.is_some() && !is_one(&agents) {
         return Ok(2);
     }
     let policy = |name: &str| {
@@ -90,25 +89,10 @@ pub(super) async fn execute(
             .find(|(known, _)| known == name)?;
         agent.1.as_ref().ok()
     };
-    let servers = |reason: Reason, message: &str| {
-        let reports = agents.iter().map(|(name, policy)| {
-            let server = policy
-                .as_ref()
-                .map_or("", |policy| policy.version_server.url.as_str());
-            build::without_facts(
-                name,
-                server,
-                reason,
-                message.to_owned(),
-                build::hint(reason, name),
-            )
-        });
-        reports.collect::<Vec<_>>()
-    };
     let _lock = match exclusive(&layout, mode, is_root)? {
         Turn::Ours(lock) => lock,
         Turn::Not(reason, why) => {
-            let document = Document::new(now, host::name(), servers(reason, &why));
+            let document = Document::new(now, host::name(), turned_away(&agents, reason, &why));
             print(cli, &document, arguments.json, Detail::Conclusion, now)?;
             return Ok(exit_code(&document, arguments, policy, now));
         }
@@ -149,6 +133,28 @@ pub(super) async fn execute(
         publish(&layout, &document, &names)?;
     }
     Ok(exit_code(&document, arguments, policy, now))
+}
+
+/// Whether it is one agent; says so where it is not.
+fn is_one(agents: &[&ConfiguredAgent]) -> bool {
+    let names: Vec<_> = agents.iter().map(|(name, _)| name.as_str()).collect();
+    if names.len() > 1 {
+        let hint = format!("name one of {}", names.join(", "));
+        refuse("a version is for one agent", &hint);
+    }
+    names.len() == 1
+}
+
+/// The reports of agents whose turn it is not.
+fn turned_away(agents: &[&ConfiguredAgent], reason: Reason, message: &str) -> Vec<AgentReport> {
+    let reports = agents.iter().map(|(name, policy)| {
+        let server = policy
+            .as_ref()
+            .map_or("", |policy| policy.version_server.url.as_str());
+        let hint = build::hint(reason, name);
+        build::without_facts(name, server, reason, message.to_owned(), hint)
+    });
+    reports.collect()
 }
 
 /// Serves one agent with a target given by hand, after whatever an earlier run left unfinished.

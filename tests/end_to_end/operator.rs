@@ -177,7 +177,7 @@ with_each_manager! {
         let run = host.updater(&["rollback", "demo", "--json"]);
         assert_code(&run, 0, "held_by_administrator");
         assert!(run.agent()["message"].as_str().unwrap().contains("release: "), "{}", run.all());
-        host.assert_runs("1.1.0");
+        assert_eq!(host.endpoint(), "1.1.0");
         assert!(run.agent()["hold"].is_null(), "{}", run.all());
     }
 
@@ -307,7 +307,7 @@ fn a_damaged_state_or_journal_stops_that_agent_alone_and_says_what_to_do() {
     let url = host.server.url();
     host.write(
         "/etc/agent-updater/config.d/other.toml",
-        &format!("[agents.other]\npackage = \"demo-agent\"\nversion_server.url = \"{url}\"\n"),
+        &format!("[agents.other]\npackage = \"absent-agent\"\nversion_server.url = \"{url}\"\n"),
     );
     host.server.set("/version", Reply::ok("1.0.0"));
     host.updater(&["run"]);
@@ -359,15 +359,13 @@ fn a_damaged_state_or_journal_stops_that_agent_alone_and_says_what_to_do() {
                 content.trim(),
                 "{file} {what} is left as it was"
             );
-            // The other one has its turn: it updates the package, and is put back for the next case.
             assert_eq!(
                 agents[1]["reason"],
-                "updated",
-                "{file} {what}: {}",
+                "not_installed",
+                "the other one has its turn: {}",
                 run.all()
             );
-            assert_eq!(host.updater(&["rollback", "other"]).code, 0);
-            assert_eq!(host.updater(&["unhold", "other"]).code, 0);
+            assert_eq!(host.installed(), host.native("1.0.0"), "{file} {what}");
             for command in [
                 &["status", "--refresh", "--json", "demo"][..],
                 &["run", "--dry-run", "--json", "demo"],

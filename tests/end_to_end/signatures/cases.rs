@@ -158,6 +158,9 @@ const EXPIRED: &[&str] = &[
 // zypper says the same of a key that was revoked as of an index that was altered.
 const REVOKED: &[&str] = &[
     "REVKEYSIG",
+    // The sequoia of Debian 13 takes a revoked key for none.
+    "not correct for this package",
+    "Signature verification failed [5-",
     "Invalid key",
     "was revoked",
     "Public key for",
@@ -166,6 +169,7 @@ const REVOKED: &[&str] = &[
 ];
 // zypper on trixie has no better word for a signature that rpm itself finds too weak.
 const WEAK: &[&str] = &[
+    "is signed with an unknown key",
     "Signature verification failed [5-",
     "signatures were invalid",
     "Policy rejected",
