@@ -232,7 +232,10 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
     }
     files::create_folder(&layout.run_time(), 0o755)?;
     Ok(match acquire(&layout.lock())? {
-        Acquired::Ours(lock) => Turn::Ours(Some(lock)),
+        Acquired::Ours(lock) => {
+            files::sweep(&[&layout.agents(), &layout.journals(), &layout.run_time()]);
+            Turn::Ours(Some(lock))
+        }
         Acquired::Busy(holder) => Turn::Not(Reason::AnotherInstance, holder),
     })
 }

@@ -13,6 +13,23 @@ pub fn create_folder(path: &Path, mode: u32) -> Result<()> {
         .with_context(|| format!("set the mode of {}", path.display()))
 }
 
+/// How the name of a file begins that is about to replace another.
+const UNFINISHED: &str = ".new-";
+
+/// Removes what [`replace`] left in the folders when it was cut off. Only for who holds the lock:
+/// another's file would be in use.
+pub fn sweep(folders: &[&Path]) {
+    let entries = folders
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok());
+    for entry in entries.flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            // What cannot be removed now is met again by the next run.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Replaces a file as a whole: readers see the old content or the new, also after a power cut.
 ///
 /// The order is what makes it so: content synced before the rename, the folder after it.
@@ -20,7 +37,7 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let folder = path.parent().context("a state file has a folder")?;
     let written = (|| -> std::io::Result<()> {
         let mut file = tempfile::Builder::new()
-            .prefix(".new-")
+            .prefix(UNFINISHED)
             .permissions(Permissions::from_mode(mode))
             .tempfile_in(folder)?;
         file.write_all(content)?;
@@ -123,6 +140,21 @@ mod tests {
             0o644
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_cut_left_is_swept_away_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["state.json", ".new-a1b2c3", "new-name"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        sweep(&[&folder.path().join("missing"), folder.path()]);
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["new-name", "state.json"]);
     }
 
     #[test]

@@ -214,3 +214,17 @@ fn what_came_of_a_change_is_told_although_it_cannot_be_recorded() {
     assert!(warnings.contains("history.jsonl"), "{warnings}");
     host.assert_runs("1.1.0");
 }
+
+#[test]
+fn the_hosts_marks_of_automatically_installed_packages_are_not_written() {
+    let host = Host::up(&Setup::new("apt"));
+    host.shell("apt-mark auto demo-agent && sync");
+    // A file that is replaced has another number and time, also with the same content.
+    let marks = || host.shell("stat -c '%i %y' /var/lib/apt/extended_states && apt-mark showauto");
+    let before = marks();
+    assert!(before.contains("demo-agent"), "{before}");
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    host.assert_runs("1.1.0");
+    assert_eq!(marks(), before);
+}

@@ -68,6 +68,13 @@ fn configuration(entry: &RepositoryEntry, folder: &Path) -> String {
     }
     let _ = writeln!(text, "Dir::State::Lists {};", at("lists"));
     let _ = writeln!(text, "Dir::Cache {};", at("cache"));
+    // apt writes the host's marks of automatically installed packages anew in every transaction,
+    // between its last hook and dpkg, and does not sync them: after a power cut no apt runs any more.
+    let _ = writeln!(
+        text,
+        "Dir::State::extended_states {};",
+        at("extended_states")
+    );
     text.push_str(FIXED);
     text
 }

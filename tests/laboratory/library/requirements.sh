@@ -13,6 +13,8 @@ dpkg                     dpkg-deb          builds the demo packages
 gcc                      cc                links the demo agent
 libc6-dev                -                 links the demo agent
 debian-archive-keyring   -                 trust in the packages
+e2fsprogs                mke2fs            a disk of a host's own (lab up --disk)
+strace                   strace            kills at a chosen system call (scripts/crash)
 END
 }
 

@@ -3,7 +3,7 @@
 # Usage: supervise.sh FOLDER, the host's folder with its `settings` file.
 set -euo pipefail
 folder="$1"
-hostname="" lower="" namespace="" systemd=yes privileged=no binds=()
+hostname="" lower="" namespace="" systemd=yes privileged=no disk="" binds=()
 # shellcheck source=/dev/null
 . "$folder/settings"
 name="$(basename "$folder")"
@@ -70,7 +70,13 @@ main() {
     mkdir -p "$folder/upper" "$folder/work" "$folder/root" /run/systemd/nspawn
     # nspawn cleans up its folder, which only a tmpfs lets it.
     mount -t tmpfs tmpfs /run/systemd/nspawn
-    mount -t overlay laboratory -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
+    layer="$folder"
+    if [ -n "$disk" ]; then
+        layer="$folder/disk"
+        mkdir -p "$layer"
+        mount -t ext4 -o loop "$folder/disk.img" "$layer"
+    fi
+    mount -t overlay laboratory -o "lowerdir=$lower,upperdir=$layer/upper,workdir=$layer/work" "$folder/root"
 
     arguments=(--quiet --keep-unit --register=no --directory="$folder/root" --machine="$hostname" --hostname="$hostname"
         --console=pipe --link-journal=no --resolv-conf=off --timezone=off

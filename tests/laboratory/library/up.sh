@@ -3,7 +3,7 @@
 
 up_command() {
     local name="${1:-}" manager="" release="$default_release" repository=demo agent=1.0.0
-    local owner="" systemd=yes privileged=no binds=() folder base prepared
+    local owner="" systemd=yes privileged=no disk="" binds=() folder base prepared
     [ -n "$name" ] || usage_error "up: which name?"
     shift
     valid_name "$name"
@@ -11,7 +11,7 @@ up_command() {
         case "$1" in
         --without-systemd) systemd=no ;;
         --privileged) privileged=yes ;;
-        --manager | --release | --repository | --agent | --owner | --bind | --bind-ro)
+        --manager | --release | --repository | --agent | --owner | --disk | --bind | --bind-ro)
             [ $# -ge 2 ] || usage_error "up: $1 needs a value"
             case "$1" in
             --manager) manager="$2" ;;
@@ -19,6 +19,7 @@ up_command() {
             --repository) repository="$2" ;;
             --agent) agent="$2" ;;
             --owner) owner="$2" ;;
+            --disk) disk="$2" ;;
             --bind | --bind-ro) binds+=("$1=$2") ;;
             esac
             shift
@@ -30,6 +31,7 @@ up_command() {
     contains "$manager" "${managers[@]}" || usage_error "up: --manager is one of ${managers[*]}"
     contains "$release" "${releases[@]}" || usage_error "up: --release is one of ${releases[*]}"
     [ "$agent" = none ] || package_row "$agent" >/dev/null
+    [[ "$disk" =~ ^([1-9][0-9]*)?$ ]] || usage_error "up: --disk needs a number of MiB, not '$disk'"
     need_root
     build_command --release "$release" >/dev/null
     repositories_command >/dev/null
@@ -44,13 +46,14 @@ up_command() {
         binds+=("--bind=$cache" "--bind=$folder/inner-hosts:$hosts" "--bind-ro=$laboratory_source:/opt/laboratory")
     fi
     host_create "$name" "$prepared:$base" "systemd=$systemd" "privileged=$privileged" \
-        "binds=(${binds[*]@Q})"
+        "disk=$disk" "binds=(${binds[*]@Q})"
     mkdir "$folder/inner-hosts" "$folder/upper/etc"
     printf '%s\n' "$name" >"$folder/upper/etc/hostname"
     printf '127.0.0.1 localhost %s\n::1 localhost\n' "$name" >"$folder/upper/etc/hosts"
     printf '%s %s agent=%s\n' "$release" "$manager" "$agent" >"$folder/about"
     [ -z "$owner" ] || printf '%s %s\n' "$owner" "$(process_start "$owner")" >"$folder/owner"
     [ "$repository" = demo ] || repository_switch "$folder/upper" "$prepared" "$repository"
+    [ -z "$disk" ] || disk_create "$folder" "$disk"
     host_boot "$name"
     host_ready "$name"
     if [ "$agent" != none ]; then
