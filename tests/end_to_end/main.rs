@@ -20,6 +20,7 @@ mod hostile;
 mod interface;
 mod no_op;
 mod older_index;
+mod outcomes;
 mod pin;
 mod race;
 mod repositories;

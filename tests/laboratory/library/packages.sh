@@ -147,7 +147,8 @@ script_after_install() {
     case "$1" in
     after-hangs) echo 'sleep 1000' ;;
     after-fails) echo 'exit 3' ;;
-    truncates) echo ': >/usr/bin/demo-agent' ;;
+    # Under another name first: a program that runs cannot be written to.
+    truncates) echo ': >/usr/bin/demo-agent.new; chmod 755 /usr/bin/demo-agent.new; mv /usr/bin/demo-agent.new /usr/bin/demo-agent' ;;
     restarts-updater) echo 'systemctl try-restart agent-updater.service || true' ;;
     can-reload | leaves-restart)
         echo 'if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi'
