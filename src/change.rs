@@ -2,9 +2,12 @@
 
 use crate::config::RepositorySource;
 use crate::decision::authorize::failure_reason;
-use crate::decision::{Decision, Gate, GateName, Reading, Timing, Verdict, authorize, decide};
+use crate::decision::{
+    Decision, Gate, GateName, Reading, Reason, Timing, Verdict, authorize, decide,
+};
 use crate::gather::{self, Gathered, Sources};
 use crate::outcome::State;
+use crate::prefetch;
 use crate::proof::{self, Refused};
 use crate::report::{AgentReport, build};
 use crate::repository::{Offer, Prepared, simulate};
@@ -27,8 +30,15 @@ pub(crate) async fn act<R: Runner>(
     decision: &Decision,
     report: &mut AgentReport,
 ) -> Result<()> {
-    if !matches!(decision.verdict, Verdict::Proceed(_)) {
-        return Ok(());
+    match decision.verdict {
+        Verdict::Proceed(_) => {}
+        // Where another updater is in charge nothing is fetched either.
+        Verdict::Stop(GateName::Timing, reason)
+            if sources.policy.prefetch && reason != Reason::HandsOff =>
+        {
+            return prefetch::ahead(context, name, sources, gathered, report).await;
+        }
+        Verdict::Stop(..) | Verdict::Undecided(_) => return Ok(()),
     }
     let folder = views(context.layout);
     let Some(mut prepared) = prepared(context, sources, gathered, &folder).await? else {
@@ -54,7 +64,7 @@ pub(crate) async fn act<R: Runner>(
 
 /// Keeps what was learnt of the repositories, although nothing may be installed from them: a newer
 /// index that was seen counts.
-fn remember<R>(
+pub(crate) fn remember<R>(
     context: &Context<'_, R>,
     name: &str,
     sources: &Sources<'_, R>,
@@ -78,7 +88,7 @@ fn remember<R>(
 
 /// Has the package manager work out the change and fetch the package, and proves the file: the
 /// proven file, if nothing stands in the way; else the report says what does. Nothing is installed here.
-async fn authorized<R: Runner>(
+pub(crate) async fn authorized<R: Runner>(
     context: &Context<'_, R>,
     name: &str,
     sources: &Sources<'_, R>,

@@ -9,6 +9,7 @@ mod unit_and_holds;
 
 use self::schedule::forget_other_places;
 pub use self::schedule::{ScheduleQuestion, parse_schedule, schedule};
+pub(crate) use self::unit_and_holds::find_unit;
 pub use self::unit_and_holds::holds;
 
 use crate::config::{OnCritical, Policy, ScheduleSource};
@@ -182,7 +183,7 @@ pub async fn first<R: Runner>(
 /// Asks everything that a due change needs.
 pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
     let Sources { policy, now, .. } = *sources;
-    unit_and_holds::find_unit(sources, gathered).await;
+    find_unit(sources, gathered).await;
     let probes = Probes {
         unit: gathered.unit.clone(),
         http: policy.health.http.clone(),

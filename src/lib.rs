@@ -28,8 +28,12 @@ pub mod outcome;
 pub mod packages;
 /// Our own pin on the package, so that a general upgrade leaves it alone.
 pub mod pin;
+/// Fetches a due target ahead of its window.
+mod prefetch;
 /// Proves what a refresh and a download left, with the keys that the host has.
 pub mod proof;
+/// What was left broken.
+mod repair;
 /// What is told: JSON, status file, text.
 pub mod report;
 /// Finds the repository that offers the target.

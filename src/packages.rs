@@ -8,10 +8,11 @@ use crate::state::files;
 use crate::state::journal::KeptPackage;
 use crate::state::{Layout, agent::AgentState};
 use crate::trust::{Proof, Refusal, keys};
-use adapters::{NativeVersion, PackageManager};
+use adapters::{NativeVersion, PackageManager, PackageName};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind};
@@ -123,22 +124,49 @@ pub fn find<'a>(state: &'a AgentState, version: &NativeVersion) -> Option<&'a Ke
         .find(|package| package.version == *version && check(package).is_ok())
 }
 
-/// Remembers a file and forgets, and removes, all but those versions.
-pub fn tidy(layout: &Layout, agent: &str, state: &mut AgentState, wanted: &[&NativeVersion]) {
+/// Forgets, and removes, every file but those of the wanted versions, also from the private views.
+pub fn tidy(
+    (layout, agent): (&Layout, &str),
+    package: &PackageName,
+    state: &mut AgentState,
+    wanted: &[&NativeVersion],
+) {
     state
         .packages
-        .retain(|package| wanted.contains(&&package.version));
-    let Ok(entries) = fs::read_dir(layout.packages(agent)) else {
+        .retain(|kept| wanted.contains(&&kept.version));
+    let names: Vec<_> = state
+        .packages
+        .iter()
+        .filter_map(|kept| kept.file.file_name())
+        .collect();
+    remove_files(&layout.packages(agent), &|name| !names.contains(&name));
+    // A file of another package whose name begins alike is fetched again when it is needed.
+    let of_package = |name: &OsStr| {
+        let is_package = Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "deb" || extension == "rpm");
+        let name = name.to_string_lossy();
+        let rest = name.strip_prefix(package.as_str()).unwrap_or_default();
+        is_package && rest.starts_with(['-', '_'])
+    };
+    remove_files(&layout.cache().join("views"), &|name| {
+        of_package(name) && !names.contains(&name)
+    });
+}
+
+/// Removes files in the folder and those below. What cannot be removed now is met again at the
+/// next change.
+fn remove_files(folder: &Path, unwanted: &dyn Fn(&OsStr) -> bool) {
+    let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
     for entry in entries.flatten() {
-        let known = state
-            .packages
-            .iter()
-            .any(|package| package.file == entry.path());
-        if !known {
-            // What cannot be removed now is met again at the next change.
-            let _ = fs::remove_file(entry.path());
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => remove_files(&entry.path(), unwanted),
+            Ok(_) if unwanted(&entry.file_name()) => {
+                let _ = fs::remove_file(entry.path());
+            }
+            _ => {}
         }
     }
 }
@@ -193,7 +221,13 @@ mod tests {
         let file = find(&state, &version("1.0.0")).unwrap().file.clone();
         fs::write(&file, "9.0.0").unwrap();
         assert!(find(&state, &version("1.0.0")).is_none());
-        tidy(&layout, "demo", &mut state, &[&version("1.1.0")]);
+        let package = "demo".parse().unwrap();
+        tidy(
+            (&layout, "demo"),
+            &package,
+            &mut state,
+            &[&version("1.1.0")],
+        );
         assert!(!file.exists());
         assert_eq!(fs::read_dir(layout.packages("demo")).unwrap().count(), 1);
         assert_eq!(state.packages.len(), 1);

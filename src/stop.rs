@@ -1,7 +1,9 @@
-//! SIGTERM and SIGINT while a change is being made: it is finished, not cut off.
+//! Being stopped while a change is being made: it is finished, not cut off.
 //!
 //! Before the first transaction a signal ends the program as usual.
 
+use adapters::runner::find_program;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,5 +46,37 @@ impl StopRequest {
     /// Whether a signal came.
     pub fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// Keeps the host from shutting down and from suspending while it lives, where logind runs.
+#[derive(Debug)]
+pub struct Inhibitor {
+    _child: Option<tokio::process::Child>,
+}
+
+impl Inhibitor {
+    /// Takes the lock in the background; without logind there is none, and no shutdown asks for it.
+    pub fn take(why: &str) -> Self {
+        let child = find_program("systemd-inhibit").and_then(|program| {
+            tokio::process::Command::new(program)
+                .args([
+                    "--what=shutdown:sleep",
+                    "--mode=block",
+                    "--who=agent-updater",
+                ])
+                .arg(format!("--why={why}"))
+                // It ends with its standard input, so with us, however we end.
+                .arg("cat")
+                .env_clear()
+                .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()
+                .ok()
+        });
+        Self { _child: child }
     }
 }

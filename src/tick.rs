@@ -8,10 +8,12 @@ use crate::host::{self, NoManager};
 use crate::outcome::{self, State};
 use crate::pin::{self, Scene};
 use crate::proof::Trusting;
+use crate::repair;
 use crate::report::{AgentReport, build};
 use crate::repository::{Prepared, Request, Source, prepare, simulate};
 use crate::state::Layout;
 use crate::state::agent::AgentState;
+use crate::state::journal::Journal;
 use crate::stop::StopRequest;
 use crate::transaction::observe::runs_installed_file;
 use crate::update;
@@ -109,30 +111,16 @@ async fn tick<R: Runner>(
     );
     let (manager, platform) = match host::package_manager(layout, policy.package_manager) {
         Ok(found) => found,
-        Err(NoManager::Unsupported(why)) => {
-            return Ok(build::without_facts(
-                name,
-                server,
-                Reason::UnsupportedPlatform,
-                why,
-                None,
-            ));
-        }
-        Err(NoManager::Ambiguous(why)) => {
-            let hint = format!("set `package_manager` of agent {name} in the configuration");
-            return Ok(build::without_facts(
-                name,
-                server,
-                Reason::ConfigurationInvalid,
-                why,
-                Some(hint),
-            ));
-        }
+        Err(why) => return Ok(without_manager(name, server, why)),
     };
     let (mut stored, unreadable) = load_state(context, name)?;
+    let mut journal = Journal::default();
     if context.mode == Mode::Act {
+        journal = Journal::load(layout, name)?;
         let host = (manager.as_ref(), policy);
-        if let Some(report) = update::take_up(context, name, host, &mut stored).await? {
+        if let Some(report) =
+            update::take_up(context, name, host, &mut stored, &mut journal).await?
+        {
             return Ok(report);
         }
     }
@@ -148,6 +136,14 @@ async fn tick<R: Runner>(
     };
     let mut gathered = gather::first(&sources, platform, stored.clone(), context.forced).await;
     gathered.warnings.extend(unreadable);
+    if context.mode == Mode::Act {
+        let journal = &mut journal;
+        let repaired =
+            repair::broken_package(context, name, &sources, &mut gathered, journal).await?;
+        if let Some(report) = repaired {
+            return Ok(report);
+        }
+    }
     let mut decision = decide(&gathered.facts, now);
     if matches!(decision.verdict, Verdict::Undecided(_)) || context.mode != Mode::Act {
         gather::second(&sources, &mut gathered).await;
@@ -186,6 +182,8 @@ async fn tick<R: Runner>(
                 &mut report,
             )
             .await?;
+            let (gathered, journal) = (&mut gathered, &mut journal);
+            repair::stuck_agent(context, name, &sources, gathered, journal, &mut report).await?;
         }
     }
     pin(context, name, &sources, &mut gathered, &mut report).await;
@@ -199,6 +197,18 @@ async fn tick<R: Runner>(
         gathered.state.store(layout, name)?;
     }
     Ok(report)
+}
+
+/// The report of a host whose package manager cannot be driven.
+fn without_manager(name: &str, server: &str, why: NoManager) -> AgentReport {
+    let (reason, why, hint) = match why {
+        NoManager::Unsupported(why) => (Reason::UnsupportedPlatform, why, None),
+        NoManager::Ambiguous(why) => {
+            let hint = format!("set `package_manager` of agent {name} in the configuration");
+            (Reason::ConfigurationInvalid, why, Some(hint))
+        }
+    };
+    build::without_facts(name, server, reason, why, hint)
 }
 
 /// Sees to our own pin once the tick has found that all is well, or has updated; a tick that went

@@ -114,8 +114,8 @@ pub(crate) async fn take_up<R: Runner>(
     name: &str,
     (manager, policy): (&dyn PackageManager, &Policy),
     state: &mut AgentState,
+    journal: &mut Journal,
 ) -> Result<Option<AgentReport>> {
-    let mut journal = Journal::load(context.layout, name)?;
     let Some(change) = journal
         .transaction
         .clone()
@@ -128,7 +128,7 @@ pub(crate) async fn take_up<R: Runner>(
         _ => Err("systemd does not run on this host".to_owned()),
     });
     let scene = scene(context, name, manager, policy, unit);
-    let applied = recover(&scene, (&mut journal, state)).await?;
+    let applied = recover(&scene, (journal, state)).await?;
     let server = &policy.version_server.url;
     let mut report = build::without_facts(name, server, applied.reason, String::new(), None);
     report.gates.clear();
@@ -140,7 +140,7 @@ pub(crate) async fn take_up<R: Runner>(
     Ok(Some(report))
 }
 
-fn scene<'a, R>(
+pub(crate) fn scene<'a, R>(
     context: &'a Context<'a, R>,
     agent: &'a str,
     manager: &'a dyn PackageManager,
@@ -175,7 +175,7 @@ async fn examined<R: Runner>(scene: &Scene<'_, R>, gathered: &mut Gathered) -> E
 }
 
 /// Keeps the new version's package for a repair. Without it the update is still made.
-fn keep_new<R: Runner>(
+pub(crate) fn keep_new<R: Runner>(
     scene: &Scene<'_, R>,
     change: &Change,
     fetched: &Fetched,
@@ -198,7 +198,7 @@ fn keep_new<R: Runner>(
 }
 
 /// The report after a change.
-fn take_over(
+pub(crate) fn take_over(
     report: &mut AgentReport,
     applied: &Applied,
     state: &AgentState,

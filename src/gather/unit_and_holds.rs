@@ -8,7 +8,7 @@ use adapters::{Installed, Runner};
 use std::path::Path;
 
 /// The unit: as configured, or the only service that the package ships.
-pub(super) async fn find_unit<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
+pub(crate) async fn find_unit<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
     if !sources.policy.health.unit {
         return;
     }
@@ -19,7 +19,7 @@ pub(super) async fn find_unit<R: Runner>(sources: &Sources<'_, R>, gathered: &mu
     if gathered.unit.is_some()
         || !matches!(
             gathered.facts.installed.value(),
-            Some(Installed::Present(_))
+            Some(Installed::Present(_) | Installed::Broken { .. })
         )
     {
         return;

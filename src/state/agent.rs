@@ -37,6 +37,8 @@ pub struct AgentState {
     pub freshness: Freshness,
     /// Proven package files in our own cache.
     pub packages: Vec<KeptPackage>,
+    /// The target that was last looked for ahead of its window.
+    pub prefetched: Option<Prefetched>,
     /// The version before the last update that went well: where `rollback` goes.
     pub last_good: Option<NativeVersion>,
     /// Failed attempts at the present target, which are spaced out.
@@ -70,6 +72,15 @@ pub struct Pending {
     pub target: TargetVersion,
     /// When it was first seen to differ. UTC.
     pub since: DateTime<Utc>,
+}
+
+/// A look for a target ahead of its window.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Prefetched {
+    /// The target.
+    pub target: TargetVersion,
+    /// When it was looked for. UTC.
+    pub at: DateTime<Utc>,
 }
 
 /// Failed attempts at one target that were not the version's fault.

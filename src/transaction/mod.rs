@@ -7,7 +7,7 @@
 /// What is looked at, and the agent's service.
 pub(crate) mod observe;
 /// Who else is at work on the package database.
-mod quiet;
+pub(crate) mod quiet;
 /// What is recorded when it is over.
 mod settle;
 /// What follows from the evidence. Pure.
@@ -20,14 +20,17 @@ use crate::packages;
 use crate::state::agent::AgentState;
 use crate::state::files;
 use crate::state::journal::{Event, Journal, Phase, Transaction, Undo, UndoKind};
-use crate::stop::StopRequest;
+use crate::stop::{Inhibitor, StopRequest};
 use crate::tick::Context;
 use adapters::{CommandSpec, Failure, Installed, PackageManager, Runner};
 use anyhow::{Context as _, Result};
 use observe::{Observed, look, observe};
 use quiet::{MARK, wait_until_quiet};
 use settle::{End, settled};
-use step::{Blame, Finding, Means, Step, next_step};
+use step::{Blame, Files, Finding, Means, Step, next_step};
+
+/// What began a transaction that only repairs.
+pub(crate) const REPAIR: &str = "repair";
 
 /// The agent, and what a change to its package needs.
 #[derive(Debug)]
@@ -90,6 +93,10 @@ impl<R: Runner> Scene<'_, R> {
         }
     }
 
+    fn inhibitor(&self) -> Inhibitor {
+        Inhibitor::take(&format!("updating {}", self.policy.package))
+    }
+
     /// A command of the transaction: marked, so that it is found again, with its output in files.
     fn marked(&self, command: CommandSpec, change: &Transaction) -> CommandSpec {
         command
@@ -116,6 +123,7 @@ pub(crate) async fn install<R: Runner>(
     scene.stop.hold_back().context("hold signals back")?;
     journal.record(layout, scene.agent, Event::Begun, scene.context.later())?;
     let change = transaction(journal)?;
+    let _inhibitor = scene.inhibitor();
     let mut run = Run::default();
     match scene.runner().run(&command).await {
         Ok(output) => match scene.manager.read_install(&change.forward(), &output) {
@@ -146,6 +154,7 @@ pub(crate) async fn recover<R: Runner>(
         "taking up a change that was cut off"
     );
     scene.stop.hold_back().context("hold signals back")?;
+    let _inhibitor = scene.inhibitor();
     let run = Run {
         cut_off: true,
         ..Run::default()
@@ -181,7 +190,14 @@ async fn drive<R: Runner>(
             return Ok(Applied::later(Reason::PackageManagerBusy, &holder, run));
         }
         let (installed, finding) = look(scene, &change).await;
-        let means = means(scene, &change);
+        // To check the kept files is to read them: only where they may be needed.
+        let met =
+            journal.phase != Phase::RollingBack && matches!(finding, Finding::New(Files::Whole));
+        let means = if met || finding.is_settled() {
+            Means::default()
+        } else {
+            means(scene, &change)
+        };
         let script_failed = matches!(run.told, Some(Failure::Script(_)));
         let step = next_step(
             journal.phase,
@@ -243,7 +259,7 @@ async fn drive<R: Runner>(
                         let why = "asked to stop before the new version was observed";
                         return Ok(Applied::later(Reason::Interrupted, why, run));
                     }
-                    Observed::Sick(_, why) if is_new && means.old => {
+                    Observed::Sick(_, why) if is_new && self::means(scene, &change).old => {
                         condemn(scene, journal, UndoKind::Sick, why, &mut run.warnings);
                     }
                     observed => {
@@ -258,21 +274,17 @@ async fn drive<R: Runner>(
 
 /// Waits for others at the package manager, and for what an earlier run of ours left behind.
 async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<(), String> {
-    let list = scene.manager.list_files(&scene.policy.package);
-    let files = match scene.runner().run(&list).await {
-        Ok(output) => scene
-            .manager
-            .read_files(&scene.policy.package, &output)
-            .unwrap_or_default(),
-        Err(_) => Vec::new(),
-    };
-    wait_until_quiet(
-        scene.context.layout,
-        scene.manager.locks(),
-        &change.id,
-        &files,
-    )
-    .await
+    let mut files = Vec::new();
+    if quiet::survivor(&change.id, &files).is_some() {
+        // Where scripts start the agent themselves it may be the agent.
+        let list = scene.manager.list_files(&scene.policy.package);
+        if let Ok(output) = scene.runner().run(&list).await {
+            let read = scene.manager.read_files(&scene.policy.package, &output);
+            files = read.unwrap_or_default();
+        }
+    }
+    let locks = scene.manager.locks();
+    wait_until_quiet(scene.context.layout, locks, &change.id, &files).await
 }
 
 fn means<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Means {

@@ -21,7 +21,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Somebody still is at work; the text says who.
-pub(super) async fn wait_until_quiet(
+pub(crate) async fn wait_until_quiet(
     layout: &Layout,
     locks: [&str; 2],
     id: &str,
@@ -56,7 +56,7 @@ fn holder(layout: &Layout, lock: &str) -> Option<String> {
 
 /// A process of our own transaction that outlived us: a script, or the package manager itself. The
 /// agent, where a script started it without a service manager, is none of them.
-fn survivor(id: &str, own_files: &[String]) -> Option<String> {
+pub(super) fn survivor(id: &str, own_files: &[String]) -> Option<String> {
     let mark = format!("{MARK}={id}");
     let entries = fs::read_dir("/proc").ok()?;
     for entry in entries.flatten() {

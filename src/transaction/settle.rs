@@ -1,7 +1,7 @@
 //! What a change came to: told, remembered, recorded, and the journal closed.
 
 use super::observe::Observed;
-use super::{Applied, Run, Scene};
+use super::{Applied, REPAIR, Run, Scene};
 use crate::decision::{Reason, authorize};
 use crate::health::probe::Examination;
 use crate::outcome;
@@ -94,6 +94,10 @@ fn applied<R: Runner>(
         run.warnings.extend(told.map(|failure| failure.to_string()));
     }
     let (reason, message, examination) = match end {
+        End::New(examination, _) if change.trigger == REPAIR => {
+            let text = format!("{} {to} was broken and is repaired", change.package);
+            (Reason::Updated, text, examination)
+        }
         End::New(examination, Some(program)) => {
             hint = scene.unit().map(|unit| format!("systemctl restart {unit}"));
             let text = format!(
@@ -149,6 +153,11 @@ fn applied<R: Runner>(
             hint = Some("look at the agent's journal: neither version works".to_owned());
             let text = format!("{from} is back in place of {to}, and is unhealthy, too: {why}");
             (Reason::RollbackFailed, text, Some(examination))
+        }
+        End::Stuck(why) if change.trigger == REPAIR => {
+            hint = Some(repair_hint(scene, change));
+            let text = format!("{} is broken and cannot be repaired: {why}", change.package);
+            (Reason::PackageBroken, text, None)
         }
         End::Stuck(why) => {
             hint = Some(repair_hint(scene, change));
@@ -263,7 +272,12 @@ fn remember<R: Runner>(
     if !to_blame {
         wanted.push(&change.to);
     }
-    packages::tidy(scene.context.layout, scene.agent, state, &wanted);
+    packages::tidy(
+        (scene.context.layout, scene.agent),
+        &scene.policy.package,
+        state,
+        &wanted,
+    );
     if is_new && good && change.health_before != HealthBefore::Unhealthy {
         state.last_good = Some(change.from.clone());
     }

@@ -52,6 +52,14 @@ impl Finding {
         }
     }
 
+    /// Whether nothing is to be repaired, whatever there is to repair with.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(
+            self,
+            Self::Old(Files::Whole) | Self::Other(_) | Self::Unreadable(_)
+        )
+    }
+
     /// The same for a person.
     pub(super) fn describe(&self) -> String {
         match self {
@@ -97,7 +105,7 @@ pub(super) enum Blame {
 }
 
 /// What there is to repair with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Means {
     /// The new version's file is in the cache and whole.
     pub(super) new: bool,

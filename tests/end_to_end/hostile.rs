@@ -87,16 +87,22 @@ with_each_manager! {
         host.server.set("/critical", Reply::ok("yes canary"));
         let schedule = future_window().replacen('{', r#"{"freeze": [{"start": "2020-01-01T00:00:00Z", "stop": "2020-01-02T00:00:00Z", "reason": "$(touch /tmp/canary)"}], "#, 1);
         host.server.set("/schedule", Reply::ok(schedule).etag("\"canary\""));
-        let (code, trace) = traced(&host);
+        let (code, ahead) = traced(&host);
         assert_eq!(code, 0);
-        assert!(!trace.contains(CANARY), "{trace}");
+        assert!(!ahead.contains(CANARY), "{ahead}");
         host.server.set("/schedule", Reply::ok(open_window()));
         let (code, trace) = traced(&host);
         assert_eq!(code, 0);
         assert!(!trace.contains(CANARY), "{trace}");
         host.assert_runs("1.1.0");
-        let offered = if host.manager == "apt" { vec!["1.1.0"] } else { vec!["1.1.0-1", "1.1.0-1.x86_64"] };
-        let arguments = version_arguments(&trace);
+        // The target, and the present version for the way back.
+        let offered = if host.manager == "apt" {
+            vec!["1.0.0", "1.1.0"]
+        } else {
+            vec!["1.0.0-1", "1.0.0-1.x86_64", "1.1.0-1", "1.1.0-1.x86_64"]
+        };
+        let mut arguments = version_arguments(&ahead);
+        arguments.extend(version_arguments(&trace));
         assert!(!arguments.is_empty(), "{trace}");
         for argument in arguments {
             assert!(offered.contains(&argument.as_str()), "{argument} is not in the index");

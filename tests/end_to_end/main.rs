@@ -22,6 +22,7 @@ mod no_op;
 mod older_index;
 mod outcomes;
 mod pin;
+mod prefetch;
 mod race;
 mod repositories;
 mod schedule;

@@ -273,7 +273,7 @@ with_each_manager! {
         assert_changes(&host, "several addresses");
         if host.manager == "apt" {
             // Two entries to apt; our own index knows no better when the host's is empty.
-            host.shell("rm -rf /var/lib/apt/lists/*");
+            host.shell("rm -rf /var/lib/apt/lists/* /var/lib/agent-updater/agents");
             let run = assert_changes(&host, "several addresses, nothing known of them");
             assert!(run.agent()["warnings"].to_string().contains("cannot be reached"), "{}", run.all());
             return;

@@ -118,7 +118,7 @@ fn alter(host: &Host, version: &str, before: Before) {
         _ => "primary.xml*".to_owned(),
     };
     host.shell(&format!(
-        "file=$(find /var/cache/agent-updater -name '{names}' | grep .); [ -s \"$file\" ]
+        "file=$(find /var/cache/agent-updater/views -name '{names}' | grep .); [ -s \"$file\" ]
          at=$(($(stat -c %s \"$file\") - 300)); byte=$(od -An -tu1 -j $at -N 1 \"$file\" | tr -d ' ')
          printf \"\\\\$(printf %o $((byte ^ 1)))\" | dd of=\"$file\" bs=1 seek=$at conv=notrunc status=none"
     ));

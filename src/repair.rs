@@ -1,0 +1,208 @@
+//! What an earlier tick, or somebody else, left broken: our package half-installed or registered
+//! twice without a journal that says why, and agents that no version could be brought to work of.
+//!
+//! Only our own package is ever repaired. The rest of the package manager's state is its
+//! administrator's; a gate says so, with the command.
+
+use crate::decision::{Health, Reading, Reason};
+use crate::gather::{Gathered, Sources, find_unit};
+use crate::health::probe::examine;
+use crate::outcome::{self, State};
+use crate::packages;
+use crate::report::{AgentReport, build};
+use crate::state::agent::AgentState;
+use crate::state::journal::{Event, HealthBefore, Journal, KeptPackage, Phase, Transaction};
+use crate::tick::Context;
+use crate::transaction::quiet::wait_until_quiet;
+use crate::transaction::{REPAIR, recover};
+use crate::update::{scene, take_over};
+use adapters::{Installed, NativeVersion, Runner};
+use anyhow::Result;
+use chrono::TimeDelta;
+
+/// After every repair failed it is tried again so much later.
+const RETRY: TimeDelta = TimeDelta::hours(6);
+
+/// Repairs our package where the database calls it broken. `None` where there is nothing to repair
+/// (any more), or nothing to repair it with.
+pub(crate) async fn broken_package<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    journal: &mut Journal,
+) -> Result<Option<AgentReport>> {
+    if !is_broken(gathered) {
+        return Ok(None);
+    }
+    let (layout, manager) = (context.layout, sources.manager);
+    // To whoever asks during a transaction of somebody else it looks the same.
+    if let Err(holder) = wait_until_quiet(layout, manager.locks(), "none", &[]).await {
+        let server = &sources.policy.version_server.url;
+        let reason = Reason::PackageManagerBusy;
+        return Ok(Some(build::without_facts(
+            name,
+            server,
+            reason,
+            format!("the package manager is busy: {holder}"),
+            None,
+        )));
+    }
+    ask_again(context, sources, gathered).await;
+    let now = context.later();
+    let rests = journal.phase == Phase::Stuck
+        && journal
+            .since
+            .is_some_and(|since| since <= now && now - since < RETRY);
+    if !is_broken(gathered) || rests {
+        return Ok(None);
+    }
+    find_unit(sources, gathered).await;
+    let Some(change) = repairable(context, name, sources, gathered) else {
+        return Ok(None);
+    };
+    let unit = gathered.unit.clone();
+    let scene = scene(context, name, manager, sources.policy, unit);
+    journal.transaction = Some(change);
+    journal.record(layout, name, Event::Begun, now)?;
+    let applied = recover(&scene, (journal, &mut gathered.state)).await?;
+    let server = &sources.policy.version_server.url;
+    let mut report = build::without_facts(name, server, applied.reason, String::new(), None);
+    report.gates.clear();
+    take_over(&mut report, &applied, &gathered.state, None);
+    report.changed = true;
+    Ok(Some(report))
+}
+
+fn is_broken(gathered: &Gathered) -> bool {
+    let installed = gathered.facts.installed.value();
+    matches!(installed, Some(Installed::Broken { .. }))
+}
+
+async fn ask_again<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+) {
+    let package = &sources.policy.package;
+    let query = sources.manager.query_installed(package);
+    let installed = match context.runner.run(&query).await {
+        Ok(output) => sources.manager.read_installed(package, &output),
+        Err(failure) => Err(failure),
+    };
+    if let Ok(installed) = installed {
+        gathered.facts.installed = Reading::taken(installed, context.later());
+    }
+}
+
+/// The repair as a change from a kept version to the newest that the database names; `None` without
+/// any means.
+fn repairable<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+) -> Option<Transaction> {
+    let Some(Installed::Broken { versions, .. }) = gathered.facts.installed.value() else {
+        return None;
+    };
+    let to = versions.iter().max_by(|a, b| a.compare(b))?.clone();
+    let state = &gathered.state;
+    let new = packages::find(state, &to).cloned();
+    let old = another(state, versions, &to);
+    if new.is_none() && old.is_none() && sources.manager.finish(&sources.policy.package).is_none() {
+        return None;
+    }
+    let from = old.as_ref().map_or(&to, |package| &package.version).clone();
+    let started_at = context.later();
+    let unit = gathered
+        .unit
+        .as_ref()
+        .and_then(|unit| unit.as_ref().ok().cloned());
+    Some(Transaction {
+        id: format!("{}-{name}", started_at.format("%Y%m%dT%H%M%S%.3fZ")),
+        package: sources.policy.package.clone(),
+        architecture: old
+            .as_ref()
+            .or(new.as_ref())
+            .map(|package| package.architecture.clone())
+            .unwrap_or_default(),
+        from,
+        to,
+        trigger: REPAIR.to_owned(),
+        started_at,
+        // Whatever it is afterwards, the repair is not to blame for it.
+        health_before: HealthBefore::Unhealthy,
+        // The transaction that broke off may have stopped it.
+        ran_before: true,
+        unit,
+        new,
+        old,
+        no_way_back: None,
+        undo: None,
+        repairs: 0,
+    })
+}
+
+/// A kept package of another version, one that the database names rather than any.
+fn another(
+    state: &AgentState,
+    versions: &[NativeVersion],
+    to: &NativeVersion,
+) -> Option<KeptPackage> {
+    let mut others: Vec<_> = state
+        .packages
+        .iter()
+        .filter(|package| package.version != *to)
+        .collect();
+    others.sort_by_key(|package| !versions.contains(&package.version));
+    let whole = others
+        .into_iter()
+        .find(|package| packages::check(package).is_ok());
+    whole.cloned()
+}
+
+/// Looks again at an agent that could not be brought to work: it may have recovered, or it still is
+/// what somebody has to act on, although nothing else is due.
+pub(crate) async fn stuck_agent<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    journal: &mut Journal,
+    report: &mut AgentReport,
+) -> Result<()> {
+    let whole = matches!(
+        gathered.facts.installed.value(),
+        Some(Installed::Present(_))
+    );
+    if journal.phase != Phase::Stuck || !whole {
+        return Ok(());
+    }
+    if gathered.examination.is_none() {
+        find_unit(sources, gathered).await;
+        let unit = gathered.unit.clone();
+        let scene = scene(context, name, sources.manager, sources.policy, unit);
+        let examination = examine(&scene.probes, None, context.runner).await;
+        gathered.examination = Some(examination);
+    }
+    let health = gathered
+        .examination
+        .as_ref()
+        .map(|examination| &examination.health);
+    let Some(Health::Unhealthy(evidence)) = health else {
+        return journal.record(context.layout, name, Event::Settled, context.later());
+    };
+    if matches!(report.state, State::UpToDate | State::Waiting) {
+        report.health = build::health(health);
+        report.reason = Reason::RollbackFailed;
+        report.state = State::Failed;
+        report.exit_code = outcome::exit_code(report.reason);
+        report.message = format!("the last change left the agent unhealthy: {evidence}");
+        report.hint = Some(
+            "look at the agent's journal; a new target is taken at once, `rollback` goes back by hand"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
