@@ -1,6 +1,6 @@
 //! The updater is told to stop, or killed, in the middle: a later tick ends what it began.
 
-use super::{agent, assert_outcome, assert_recorded, assert_sound, at_post, host_that_gets, said};
+use super::{agent, assert_outcome, assert_sound, at_post, host_that_gets, said};
 use crate::laboratory::{Host, Output, Setup};
 use crate::with_each_manager;
 use serde_json::Value;
@@ -37,16 +37,23 @@ fn is_idle(host: &Host) -> bool {
     serde_json::from_str::<Value>(&text).expect("JSON")["phase"] == "idle"
 }
 
-/// Lets ticks follow until the journal is idle; the last one's output, and how many there were.
+/// Lets ticks follow until the journal is idle; the last one's output, and how many there were. One
+/// that finds another instance at work does not count.
 fn heal(host: &Host) -> (Output, usize) {
-    for count in 1..=3 {
+    let mut count = 0;
+    for _ in 0..20 {
         let run = host.updater(&["run", "--json"]);
+        if run.code == 75 {
+            host.shell("sleep 1");
+            continue;
+        }
+        count += 1;
         if is_idle(host) {
             return (run, count);
         }
     }
     panic!(
-        "the journal is open after three ticks: {}",
+        "the journal is open after {count} ticks: {}",
         host.shell("cat /var/lib/agent-updater/journal/demo.json")
     );
 }
@@ -120,19 +127,16 @@ with_each_manager! {
         host.write("/etc/systemd/system/agent-updater.service",
             "[Service]\nType=oneshot\nExecStart=/opt/updater/agent-updater run --json\nStandardOutput=append:/root/ticks\n");
         host.shell("systemctl daemon-reload; systemctl start --no-block agent-updater");
-        // The post script's restart kills the tick, the package manager and that script.
-        host.wait_until("test -s /var/lib/agent-updater/journal/demo.json && echo yes", "yes");
-        let quiet = "! systemctl is-active -q agent-updater && test \"$(systemctl show -P ActiveState agent-updater)\" != activating && echo yes";
-        for _ in 0..6 {
-            if host.exec(&["sh", "-c", &format!("for i in $(seq 100); do [ \"$({quiet})\" = yes ] && exit 0; sleep 0.1; done; exit 1")]).code == 0 {
-                break;
-            }
-        }
+        // The post script's restart kills the tick, the package manager and that script; what is
+        // started then takes the change up.
+        let has_begun = "grep -q 5.8.0 /var/lib/agent-updater/journal/demo.json";
+        host.wait_until(&format!("{has_begun} && echo yes"), "yes");
         let (run, _) = heal(&host);
+        host.shell("systemctl stop agent-updater");
+        let (_, ticks) = heal(&host);
+        assert_eq!(ticks, 1, "{}", run.all());
         assert_sound(&host);
         let answer = agent(&host);
         assert!(["5.8.0 200", "1.0.0 200"].contains(&answer.as_str()), "{answer}");
-        eprintln!("{}: {} {answer}", host.manager, said(&run));
-        let _ = assert_recorded;
     }
 }

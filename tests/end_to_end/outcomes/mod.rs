@@ -75,13 +75,16 @@ fn agent(host: &Host) -> String {
 #[track_caller]
 fn assert_outcome(case: &str, host: &Host, run: &Output) {
     let seen = seen(host, run);
-    assert_eq!(
-        seen,
-        expected(case, host.manager),
-        "{case} with {}: {}",
-        host.manager,
-        run.all()
-    );
+    if seen != expected(case, host.manager) {
+        let transcripts =
+            host.shell("tail -n 20 /var/lib/agent-updater/transcripts/* 2>/dev/null || true");
+        let row = seen.join(" | ");
+        panic!(
+            "the host shows\n| {case} | {} | {row} |\n{}\n{transcripts}",
+            host.manager,
+            run.all()
+        );
+    }
     assert_recorded(host, run);
     assert_sound(host);
 }
