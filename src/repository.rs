@@ -175,7 +175,12 @@ pub async fn simulate(
     };
     match simulated {
         Ok(changes) => prepared.facts.simulation = Reading::taken(changes, now),
-        Err(failure) => prepared.facts.simulation_failure = Some(failure),
+        Err(failure) => {
+            if let Failure::Broken { repair, .. } = &failure {
+                prepared.hint = Some(repair.clone());
+            }
+            prepared.facts.simulation_failure = Some(failure);
+        }
     }
 }
 

@@ -264,11 +264,12 @@ pub fn hint(reason: Reason, agent: &str) -> Option<String> {
     Some(text)
 }
 
-/// Takes over the way out of an untrusted or unreachable repository, where the report has none.
+/// Takes over the way out of an untrusted or unreachable repository, or of a broken package manager,
+/// where the report has none.
 pub fn advised(report: &mut AgentReport, hint: Option<String>) {
     if matches!(
         report.reason,
-        Reason::RepositoryUntrusted | Reason::RepositoryUnreachable
+        Reason::RepositoryUntrusted | Reason::RepositoryUnreachable | Reason::PackageManagerBroken
     ) && report.hint.is_none()
     {
         report.hint = hint;

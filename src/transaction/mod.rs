@@ -25,7 +25,7 @@ use crate::tick::Context;
 use adapters::{CommandSpec, Failure, Installed, PackageManager, Runner};
 use anyhow::{Context as _, Result};
 use observe::{Observed, look, observe};
-use quiet::{MARK, wait_until_quiet};
+use quiet::{MARK, lock_holder, wait_until_quiet};
 use settle::{End, settled};
 use step::{Blame, Files, Finding, Means, Step, next_step};
 
@@ -198,6 +198,17 @@ async fn drive<R: Runner>(
 ) -> Result<Applied> {
     loop {
         let change = transaction(journal)?;
+        if let Some(Failure::Locked { detail }) = &mut run.told {
+            // The manager was kept out, so there is nothing of ours to wait for.
+            let (installed, finding) = look(scene, &change).await;
+            if finding == Finding::Old(Files::Whole) {
+                if let Some(holder) = lock_holder(scene.context.layout, scene.manager.locks()) {
+                    *detail = holder;
+                }
+                let end = End::Old(None);
+                return Ok(settled(scene, (journal, state), installed.ok(), end, run));
+            }
+        }
         if let Err(holder) = quiet(scene, &change).await {
             return Ok(Applied::later(Reason::PackageManagerBusy, &holder, run));
         }

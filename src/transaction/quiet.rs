@@ -29,16 +29,18 @@ pub(crate) async fn wait_until_quiet(
 ) -> Result<(), String> {
     let end = Instant::now() + PATIENCE;
     loop {
-        let holder = locks
-            .iter()
-            .find_map(|lock| holder(layout, lock))
-            .or_else(|| survivor(id, own_files));
+        let holder = lock_holder(layout, locks).or_else(|| survivor(id, own_files));
         match holder {
             None => return Ok(()),
             Some(holder) if Instant::now() >= end => return Err(holder),
             Some(_) => sleep(INTERVAL).await,
         }
     }
+}
+
+/// Who holds one of the locks just now.
+pub(super) fn lock_holder(layout: &Layout, locks: [&str; 2]) -> Option<String> {
+    locks.iter().find_map(|lock| holder(layout, lock))
 }
 
 /// The process that holds a record lock on the file.

@@ -92,6 +92,8 @@ pub(crate) enum Aim {
     Ratio(f64),
     /// Our own value, at most.
     Value(f64),
+    /// The reference's value and so much more, at most.
+    More(f64),
 }
 
 /// One line of the table: ours first.
@@ -111,6 +113,7 @@ impl Row {
             Aim::None => false,
             Aim::Ratio(most) => self.ratio() > most,
             Aim::Value(most) => self.values[0] > most,
+            Aim::More(most) => self.values[0] > self.values[1] + most,
         }
     }
 
@@ -119,6 +122,7 @@ impl Row {
             Aim::None => return String::new(),
             Aim::Ratio(most) => format!("ratio {most} at most"),
             Aim::Value(most) => format!("{most} at most"),
+            Aim::More(most) => format!("{most} more at most"),
         };
         let verdict = if self.missed() { "MISSED" } else { "met" };
         format!("{aim}: {verdict}")

@@ -15,11 +15,19 @@ mod measure;
 
 use measure::{Aim, Contestant, Row, Run, count, mebibytes, median, milliseconds, table};
 use rustix::time::{ClockId, clock_gettime};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// What the proofs may cost, as a multiple of the bare manager.
 const MULTIPLE: f64 = 1.5;
+/// So much longer than with the bare manager the agent may be away, in milliseconds.
+const AWAY: f64 = 100.0;
+/// Where the agent answers, and how often it is asked.
+const AGENT: ([u8; 4], u16) = ([127, 0, 0, 1], 7777);
+const POLL: Duration = Duration::from_millis(2);
 /// The first runs fill the page cache.
 const WARM_UP: usize = 2;
 /// What tells the starting points of both apart.
@@ -30,6 +38,8 @@ struct Update {
     run: Run,
     /// From the start of the command until the new version's process was started.
     installed: Duration,
+    /// The longest time between two answers of the agent.
+    away: Duration,
 }
 
 fn main() -> ExitCode {
@@ -62,6 +72,9 @@ fn main() -> ExitCode {
     let rows = [
         row("until installed (ms)", Aim::Ratio(MULTIPLE), |update| {
             milliseconds(update.installed)
+        }),
+        row("agent away (ms)", Aim::More(AWAY), |update| {
+            milliseconds(update.away)
         }),
         row("whole command (ms)", Aim::None, |update| {
             milliseconds(update.run.wall)
@@ -109,7 +122,7 @@ fn start_over(script: &str, whose: &str) {
 fn update(contestant: &Contestant, script: &str, whose: &str) -> Update {
     start_over(script, whose);
     let started = now();
-    let run = contestant.run();
+    let (run, away) = watched(|| contestant.run());
     let status = Command::new(script).arg("new").status();
     assert!(
         status.expect("run the script").success(),
@@ -118,10 +131,49 @@ fn update(contestant: &Contestant, script: &str, whose: &str) -> Update {
     );
     Update {
         run,
+        away,
         installed: agent_started()
             .checked_sub(started)
             .expect("the agent was started before the command was"),
     }
+}
+
+/// The longest time between two answers of the agent while something is done.
+fn watched<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let (mut answered, mut away) = (Instant::now(), Duration::ZERO);
+            // It answers once more when all is done.
+            loop {
+                let last = over.load(Ordering::Relaxed);
+                if answers() {
+                    away = away.max(answered.elapsed());
+                    answered = Instant::now();
+                    if last {
+                        return away;
+                    }
+                }
+                std::thread::sleep(POLL);
+            }
+        });
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        (done, watch.join().expect("the watch"))
+    })
+}
+
+fn answers() -> bool {
+    let ask = || {
+        let mut stream =
+            TcpStream::connect_timeout(&SocketAddr::from(AGENT), Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok::<_, std::io::Error>(answer.starts_with("HTTP/1.1 200 "))
+    };
+    ask().unwrap_or(false)
 }
 
 /// The clock that systemd takes the time of a start from.

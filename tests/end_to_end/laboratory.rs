@@ -147,11 +147,16 @@ impl Host {
 
     /// Writes the configuration; `more` is added to the agent's table.
     pub fn configure(&self, more: &str) {
+        let settle = if more.contains("health.settle") {
+            ""
+        } else {
+            "health.settle = \"4s\"\n"
+        };
         self.write(
             "/etc/agent-updater/config.toml",
             &format!(
                 "[agents.demo]\npackage = \"demo-agent\"\nversion_server.url = \"{}\"\n\
-                 health.http = \"http://127.0.0.1:7777/healthz\"\nhealth.confirm = \"3s\"\nhealth.settle = \"4s\"\n{more}\n",
+                 health.http = \"http://127.0.0.1:7777/healthz\"\nhealth.confirm = \"3s\"\n{settle}{more}\n",
                 self.server.url()
             ),
         );

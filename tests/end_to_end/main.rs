@@ -21,6 +21,7 @@ mod interface;
 mod no_op;
 mod older_index;
 mod operator;
+mod outcomes;
 mod pin;
 mod prefetch;
 mod race;

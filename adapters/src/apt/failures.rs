@@ -38,7 +38,7 @@ pub(super) const STATE: [Rule; 3] = [
 ];
 
 /// Without the two options dpkg would stop again at a changed configuration file.
-const REPAIR: &str = "dpkg --configure -a --force-confdef --force-confold";
+pub(super) const REPAIR: &str = "dpkg --configure -a --force-confdef --force-confold";
 
 /// What apt says of a repository. Trust comes before reach: a bad signature is also reported as
 /// "Failed to fetch". But a repository that lets nobody in is called "not signed", too.

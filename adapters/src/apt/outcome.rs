@@ -1,4 +1,4 @@
-use super::failures::{REPOSITORY, SCRIPT, STATE, failure};
+use super::failures::{REPAIR, REPOSITORY, SCRIPT, STATE, failure};
 use crate::command::{CommandOutput, Exit};
 use crate::failure::Failure;
 use crate::manager::{Action, Change, Installed, InstalledPackage, PackageChange};
@@ -126,14 +126,18 @@ pub(super) fn read_simulation(output: &CommandOutput) -> Result<Vec<PackageChang
     if !output.returned_zero() {
         return Err(failure(output));
     }
-    let mut changes = Vec::new();
+    let mut changes: Vec<PackageChange> = Vec::new();
+    let mut configured = Vec::new();
     for line in output.stdout.lines() {
         let understood = match line.split_once(' ') {
             Some(("Inst" | "Remv" | "Purg", _)) => {
                 read_change(line).map(|change| changes.push(change))
             }
             // The same packages again, in the order in which they are configured.
-            Some(("Conf", _)) => Some(()),
+            Some(("Conf", rest)) => {
+                configured.extend(rest.split(' ').next());
+                Some(())
+            }
             _ if line.trim().is_empty() => Some(()),
             // Before the first action apt may explain itself, even with -qq.
             _ => changes.is_empty().then_some(()),
@@ -145,7 +149,15 @@ pub(super) fn read_simulation(output: &CommandOutput) -> Result<Vec<PackageChang
             )));
         }
     }
-    Ok(changes)
+    // One that is not among them was left unpacked by somebody else's transaction.
+    let is_left_over = |name: &&str| changes.iter().all(|change| change.name != **name);
+    match configured.into_iter().find(is_left_over) {
+        Some(name) => Err(Failure::Broken {
+            detail: format!("{name} was unpacked and never configured"),
+            repair: REPAIR.to_owned(),
+        }),
+        None => Ok(changes),
+    }
 }
 
 /// `Inst NAME [OLD] (NEW ORIGIN … [ARCH])` with `[OLD]` only where one is installed, or

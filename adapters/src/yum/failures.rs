@@ -40,9 +40,10 @@ const RULES: [Rule; 8] = [
             // curl's words, when it cannot write what it fetched.
             "Failed writing received data to disk",
             "Failure writing output to destination",
-            "Disk Requirements",
+            // These name the file system; the heading above them does not.
             "needed on the",
             "more space needed",
+            "more space on the",
         ],
         means: Failure::DiskFull,
     },

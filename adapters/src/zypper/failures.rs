@@ -44,6 +44,9 @@ const RULES: [Rule; 8] = [
             "not enough space",
             "Not enough space",
             "not enough free",
+            // rpm's own words for any other file system than the root.
+            "more space on the",
+            "needed on the",
         ],
         means: Failure::DiskFull,
     },

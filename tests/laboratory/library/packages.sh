@@ -14,8 +14,42 @@ package_table() {
 3.0.0       demo-agent   3.0.0       1:3.0.0      1 3.0.0      1
 4.0.0       demo-agent   4.0.0       4.0.0        0 4.0.0      1
 4.1.0       demo-agent   4.1.0       4.1.0        0 4.1.0      1
+5.0.0       demo-agent   5.0.0       5.0.0        0 5.0.0      1
+5.1.0       demo-agent   5.1.0       5.1.0        0 5.1.0      1
+5.2.0       demo-agent   5.2.0       5.2.0        0 5.2.0      1
+5.3.0       demo-agent   5.3.0       5.3.0        0 5.3.0      1
+5.4.0       demo-agent   5.4.0       5.4.0        0 5.4.0      1
+5.5.0       demo-agent   5.5.0       5.5.0        0 5.5.0      1
+5.6.0       demo-agent   5.6.0       5.6.0        0 5.6.0      1
+5.7.0       demo-agent   5.7.0       5.7.0        0 5.7.0      1
+5.8.0       demo-agent   5.8.0       5.8.0        0 5.8.0      1
+5.9.0       demo-agent   5.9.0       5.9.0        0 5.9.0      1
+5.10.0      demo-agent   5.10.0      5.10.0       0 5.10.0     1
+5.11.0      demo-agent   5.11.0      5.11.0       0 5.11.0     1
+5.12.0      demo-agent   5.12.0      5.12.0       0 5.12.0     1
+5.13.0      demo-agent   5.13.0      5.13.0       0 5.13.0     1
 plugin      demo-plugin  1.0.0       1.0.0        0 1.0.0      1
 END
+}
+
+# What is wrong, or special, with a version; one of these is in the repository `trouble` only.
+package_trait() {
+    case "$1" in
+    5.0.0) echo crashes-at-start ;;
+    5.1.0) echo crashes-after-5s ;;
+    5.2.0) echo answers-503 ;;
+    5.3.0) echo never-ready ;;
+    5.4.0) echo before-hangs ;;
+    5.5.0) echo after-hangs ;;
+    5.6.0) echo before-fails ;;
+    5.7.0) echo after-fails ;;
+    5.8.0) echo restarts-updater ;;
+    5.9.0) echo other-configuration ;;
+    5.10.0) echo big ;;
+    5.11.0) echo truncates ;;
+    5.12.0) echo can-reload ;;
+    5.13.0) echo leaves-restart ;;
+    esac
 }
 
 package_rows() {
@@ -40,7 +74,15 @@ package_relations() {
 package_labels_demo() {
     local label
     for label in $(package_labels); do
-        [ -n "$(package_relations "$label" deb)" ] || printf '%s\n' "$label"
+        [ -n "$(package_relations "$label" deb)$(package_trait "$label")" ] || printf '%s\n' "$label"
+    done
+}
+
+package_labels_trouble() {
+    local label
+    package_labels_demo
+    for label in $(package_labels); do
+        [ -z "$(package_trait "$label")" ] || printf '%s\n' "$label"
     done
 }
 
@@ -52,7 +94,7 @@ package_row() {
 
 # The files of a package below a folder.
 package_tree() {
-    local package="$1" agent="$2" tree="$3" programs="$4"
+    local package="$1" agent="$2" tree="$3" programs="$4" type=simple more=""
     if [ "$package" = demo-plugin ]; then
         install -D -m 0755 /dev/stdin "$tree/usr/bin/demo-plugin" <<<'#!/bin/sh
 echo demo-plugin '"$agent"
@@ -64,24 +106,55 @@ echo demo-plugin '"$agent"
 # crash=at-start    aborts at once
 # crash=after:5s    aborts five seconds after its start
 END
-    install -D -m 0644 /dev/stdin "$tree/lib/systemd/system/demo-agent.service" <<'END'
+    case "$(package_trait "$agent")" in
+    # Nobody ever says READY=1.
+    never-ready) type=notify more=$'\nTimeoutStartSec=3' ;;
+    can-reload) more=$'\nExecReload=/usr/bin/curl -sSf http://127.0.0.1:7777/reload' ;;
+    other-configuration) echo '# a line that is new in this version' >>"$tree/etc/demo-agent/config" ;;
+    # More than fits on the file system that a test mounts there.
+    big)
+        install -d "$tree/opt/demo-agent"
+        head -c 8M /dev/zero >"$tree/opt/demo-agent/data"
+        ;;
+    esac
+    install -D -m 0644 /dev/stdin "$tree/lib/systemd/system/demo-agent.service" <<END
 [Unit]
 Description=Demo agent
 After=network.target
 
 [Service]
-Type=simple
+Type=$type
 ExecStart=/usr/bin/demo-agent
 Restart=on-failure
-RestartSec=1
+RestartSec=1$more
 
 [Install]
 WantedBy=multi-user.target
 END
 }
 
-# Maintainer scripts. $1 is `first` or `upgrade` where they are called.
+# Maintainer scripts. $when is `first` or `upgrade` where they are called, $1 is what is special with the version.
+script_before_install() {
+    case "$1" in
+    before-hangs) echo 'sleep 1000' ;;
+    before-fails) echo 'echo "this version does not like this host" >&2; exit 4' ;;
+    esac
+}
+
 script_after_install() {
+    # A test's own moment inside the transaction.
+    [ -z "$1" ] || echo 'if [ -x /root/at-post ]; then /root/at-post; fi'
+    case "$1" in
+    after-hangs) echo 'sleep 1000' ;;
+    after-fails) echo 'exit 3' ;;
+    # Under another name first: a program that runs cannot be written to.
+    truncates) echo ': >/usr/bin/demo-agent.new; chmod 755 /usr/bin/demo-agent.new; mv /usr/bin/demo-agent.new /usr/bin/demo-agent' ;;
+    restarts-updater) echo 'systemctl try-restart agent-updater.service || true' ;;
+    can-reload | leaves-restart)
+        echo 'if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi'
+        return
+        ;;
+    esac
     cat <<'END'
 if [ "$when" = first ]; then
     systemctl enable demo-agent.service >/dev/null 2>&1 || true
@@ -106,7 +179,9 @@ END
 }
 
 package_deb() {
-    local label="$1" package="$2" version="$3" tree="$4" out="$5"
+    local label="$1" package="$2" version="$3" tree="$4" out="$5" trait before
+    trait="$(package_trait "$label")"
+    before="$(script_before_install "$trait")"
     install -d "$tree/DEBIAN"
     cat >"$tree/DEBIAN/control" <<END
 Package: $package
@@ -124,7 +199,7 @@ END
             # shellcheck disable=SC2016 # the script's own variables
             printf '%s\n' '#!/bin/sh' 'set -e' '[ "$1" = configure ] || exit 0' \
                 'if [ -z "$2" ]; then when=first; else when=upgrade; fi'
-            script_after_install
+            script_after_install "$trait"
         } >"$tree/DEBIAN/postinst"
         {
             # shellcheck disable=SC2016
@@ -134,6 +209,10 @@ END
         printf '%s\n' '#!/bin/sh' 'set -e' 'if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi' \
             >"$tree/DEBIAN/postrm"
         chmod 0755 "$tree/DEBIAN/postinst" "$tree/DEBIAN/prerm" "$tree/DEBIAN/postrm"
+        # shellcheck disable=SC2016
+        [ -z "$before" ] ||
+            printf '%s\n' '#!/bin/sh' '[ "$1" = upgrade ] || exit 0' "$before" |
+            install -m 0755 /dev/stdin "$tree/DEBIAN/preinst"
     fi
     # Not compressed: several of these are built and installed in every suite.
     dpkg-deb --root-owner-group -Znone --build "$tree" "$out/${package}_${version#*:}_$(dpkg --print-architecture).deb" >/dev/null
@@ -141,7 +220,9 @@ END
 }
 
 package_spec() {
-    local label="$1" package="$2" epoch="$3" version="$4" release="$5" tree="$6"
+    local label="$1" package="$2" epoch="$3" version="$4" release="$5" tree="$6" trait before
+    trait="$(package_trait "$label")"
+    before="$(script_before_install "$trait")"
     printf 'Name: %s\nVersion: %s\nRelease: %s\nSummary: %s of the laboratory\nLicense: Apache-2.0\nAutoReqProv: no\n' \
         "$package" "$version" "$release" "$package"
     package_relations "$label" rpm
@@ -150,7 +231,8 @@ package_spec() {
     if [ "$package" = demo-agent ]; then
         # shellcheck disable=SC2016
         printf '%s\n' '%post' 'if [ "$1" = 1 ]; then when=first; else when=upgrade; fi'
-        script_after_install
+        script_after_install "$trait"
+        [ -z "$before" ] || printf '%s\n' '%pre' "$before"
         # shellcheck disable=SC2016
         printf '%s\n' '%preun' '[ "$1" = 0 ] || exit 0'
         script_before_removal
@@ -180,7 +262,7 @@ packages_build() {
     export SOURCE_DATE_EPOCH=1767225600
     package_rows | while read -r label package agent deb epoch version release; do
         if [ "$package" = demo-agent ] && [ ! -e "$work/programs/$agent" ]; then
-            DEMO_AGENT_VERSION="$agent" rustc --edition 2021 -C opt-level=s -C panic=abort -C strip=symbols \
+            DEMO_AGENT_VERSION="$agent" DEMO_AGENT_TRAIT="$(package_trait "$agent")" rustc --edition 2021 -C opt-level=s -C panic=abort -C strip=symbols \
                 -C target-feature=+crt-static -o "$work/programs/$agent" "$laboratory_source/demo_agent.rs"
         fi
         package_tree "$package" "$agent" "$work/trees/$label" "$work/programs"

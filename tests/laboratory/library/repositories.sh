@@ -25,12 +25,20 @@ repository_make() {
     with_lock served repository_publish "$name" "$tree"
 }
 
-# The default repository: every version that leaves other packages alone. Made again when the packages were.
+# repository_standing NAME LABEL…: made again when the packages were.
+repository_standing() {
+    [ "$(cat "$cache/served/$1/made-from" 2>/dev/null)" = "$(basename "$(packages_folder)")" ] ||
+        repository_make "$1" demo "" "${@:2}"
+}
+
+# The default repository has every version that leaves other packages alone and works, `trouble`
+# the others as well.
 repository_demo() {
-    [ "$(cat "$cache/served/demo/made-from" 2>/dev/null)" != "$(basename "$(packages_folder)")" ] || return 0
     local labels
     mapfile -t labels < <(package_labels_demo)
-    repository_make demo demo "" "${labels[@]}"
+    repository_standing demo "${labels[@]}"
+    mapfile -t labels < <(package_labels_trouble)
+    repository_standing trouble "${labels[@]}"
 }
 
 repositories_command() {

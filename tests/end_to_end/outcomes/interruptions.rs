@@ -1,0 +1,142 @@
+//! The updater is told to stop, or killed, in the middle: a later tick ends what it began.
+
+use super::{agent, assert_outcome, assert_sound, at_post, host_that_gets, said};
+use crate::laboratory::{Host, Output, Setup};
+use crate::with_each_manager;
+use serde_json::Value;
+
+/// Starts a tick as a unit, and waits until a shell line prints `yes`.
+fn tick_until(host: &Host, line: &str) {
+    host.shell(
+        "systemd-run --quiet --unit=tick -p StandardOutput=truncate:/root/tick.json -p StandardError=truncate:/root/tick.log \
+         /opt/updater/agent-updater run --json",
+    );
+    host.wait_until(&format!("{line} && echo yes"), "yes");
+}
+
+/// Waits for the unit's end; what the tick printed.
+fn ended(host: &Host) -> Output {
+    for _ in 0..6 {
+        let line = "for i in $(seq 100); do systemctl is-active -q tick || break; sleep 0.1; done; systemctl is-active tick || true";
+        if host.shell(line) != "active" {
+            break;
+        }
+    }
+    let code = host.shell(
+        "systemctl show -P ExecMainStatus tick; systemctl reset-failed tick 2>/dev/null || true",
+    );
+    Output {
+        code: code.parse().unwrap_or(0),
+        stdout: host.shell("cat /root/tick.json"),
+        stderr: host.shell("cat /root/tick.log"),
+    }
+}
+
+fn is_idle(host: &Host) -> bool {
+    let text = host.shell("cat /var/lib/agent-updater/journal/demo.json");
+    serde_json::from_str::<Value>(&text).expect("JSON")["phase"] == "idle"
+}
+
+/// Lets ticks follow until the journal is idle; the last one's output, and how many there were. One
+/// that finds another instance at work does not count.
+fn heal(host: &Host) -> (Output, usize) {
+    let mut count = 0;
+    for _ in 0..20 {
+        let run = host.updater(&["run", "--json"]);
+        if run.code == 75 {
+            host.shell("sleep 1");
+            continue;
+        }
+        count += 1;
+        if is_idle(host) {
+            return (run, count);
+        }
+    }
+    panic!(
+        "the journal is open after {count} ticks: {}",
+        host.shell("cat /var/lib/agent-updater/journal/demo.json")
+    );
+}
+
+const IN_POST: &str = "touch /root/in-post; sleep 2";
+const IS_IN_POST: &str = "test -e /root/in-post";
+
+/// A signal to the updater alone, while that holds: it ends by itself, and the next tick goes on.
+fn is_finished_after(setup: &Setup, signal: &str, moment: &str) {
+    let host = host_that_gets(setup, "5.9.0", "health.settle = \"30s\"");
+    at_post(&host, IN_POST);
+    tick_until(&host, moment);
+    host.shell(&format!(
+        "systemctl kill --kill-who=main --signal={signal} tick"
+    ));
+    let run = ended(&host);
+    assert_eq!(said(&run), "0 waiting interrupted", "{}", run.all());
+    assert!(!is_idle(&host));
+    let (run, _) = heal(&host);
+    assert_outcome("5.9.0", &host, &run);
+}
+
+with_each_manager! {
+    fn told_to_stop_during_the_transaction(setup: Setup) {
+        is_finished_after(&setup, "TERM", IS_IN_POST);
+    }
+
+    fn interrupted_while_the_agent_settles(setup: Setup) {
+        is_finished_after(&setup, "INT", "curl -sS http://127.0.0.1:7777/version | grep -qx 5.9.0");
+    }
+
+    fn everything_killed_in_the_post_script(setup: Setup) {
+        let host = host_that_gets(&setup, "5.9.0", "");
+        at_post(&host, IN_POST);
+        tick_until(&host, IS_IN_POST);
+        host.shell("systemctl kill --kill-who=all --signal=KILL tick");
+        ended(&host);
+        let (run, ticks) = heal(&host);
+        assert_eq!(ticks, 1);
+        assert_outcome("5.9.0", &host, &run);
+    }
+
+    fn service_manager_stops_all_of_it(setup: Setup) {
+        let host = host_that_gets(&setup, "5.9.0", "");
+        at_post(&host, IN_POST);
+        tick_until(&host, IS_IN_POST);
+        host.shell("systemctl stop tick");
+        ended(&host);
+        let (_, ticks) = heal(&host);
+        assert_eq!(ticks, 1);
+        assert_sound(&host);
+        // What dpkg reports of its script that was ended is not told apart from a failing one.
+        let answer = agent(&host);
+        assert!(["5.9.0 200", "1.0.0 200"].contains(&answer.as_str()), "{answer}");
+    }
+
+    fn program_is_emptied_between_two_ticks(setup: Setup) {
+        let host = host_that_gets(&setup, "5.9.0", "health.settle = \"30s\"");
+        tick_until(&host, "curl -sS http://127.0.0.1:7777/version | grep -qx 5.9.0");
+        host.shell("systemctl kill --kill-who=all --signal=KILL tick");
+        ended(&host);
+        assert!(!is_idle(&host));
+        // As after a power cut: the database has it, and the data never came to the disk.
+        host.shell("cd /usr/bin && : >empty && chmod 755 empty && mv empty demo-agent; systemctl restart demo-agent || true");
+        let (run, _) = heal(&host);
+        assert_outcome("5.9.0", &host, &run);
+    }
+
+    fn package_restarts_our_own_unit(setup: Setup) {
+        let host = host_that_gets(&setup, "5.8.0", "");
+        host.write("/etc/systemd/system/agent-updater.service",
+            "[Service]\nType=oneshot\nExecStart=/opt/updater/agent-updater run --json\nStandardOutput=append:/root/ticks\n");
+        host.shell("systemctl daemon-reload; systemctl start --no-block agent-updater");
+        // The post script's restart kills the tick, the package manager and that script; what is
+        // started then takes the change up.
+        let has_begun = "grep -q 5.8.0 /var/lib/agent-updater/journal/demo.json";
+        host.wait_until(&format!("{has_begun} && echo yes"), "yes");
+        let (run, _) = heal(&host);
+        host.shell("systemctl stop agent-updater");
+        let (_, ticks) = heal(&host);
+        assert_eq!(ticks, 1, "{}", run.all());
+        assert_sound(&host);
+        let answer = agent(&host);
+        assert!(["5.8.0 200", "1.0.0 200"].contains(&answer.as_str()), "{answer}");
+    }
+}
