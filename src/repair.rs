@@ -197,7 +197,14 @@ pub(crate) async fn stuck_agent<R: Runner>(
     };
     if matches!(report.state, State::UpToDate | State::Waiting) {
         report.health = build::health(health);
-        report.reason = Reason::RollbackFailed;
+        let last = gathered.state.last_attempt.as_ref();
+        let no_way_back =
+            last.is_some_and(|attempt| attempt.result == Reason::UnhealthyAfterUpdate.as_str());
+        report.reason = if no_way_back {
+            Reason::UnhealthyAfterUpdate
+        } else {
+            Reason::RollbackFailed
+        };
         report.state = State::Failed;
         report.exit_code = outcome::exit_code(report.reason);
         report.message = format!("the last change left the agent unhealthy: {evidence}");

@@ -290,6 +290,10 @@ async fn drive<R: Runner>(
                     }
                     observed => {
                         let end = End::of(is_new, observed);
+                        if matches!(end, End::Sick { .. }) {
+                            // Told again by every tick until somebody has mended it.
+                            scene.note(journal, Event::GaveUp, &mut run.warnings);
+                        }
                         return Ok(settled(scene, (journal, state), installed.ok(), end, run));
                     }
                 }
