@@ -216,23 +216,7 @@ async fn drive<R: Runner>(
             absorb(scene, &mut run.warnings).await;
         }
         let (installed, finding) = look(scene, &change).await;
-        // To check the kept files is to read them: only where they may be needed.
-        let met =
-            journal.phase != Phase::RollingBack && matches!(finding, Finding::New(Files::Whole));
-        let means = if met || finding.is_settled() {
-            Means::default()
-        } else {
-            means(scene, &change)
-        };
-        let script_failed = matches!(run.told, Some(Failure::Script(_)));
-        let step = next_step(
-            journal.phase,
-            &finding,
-            means,
-            script_failed,
-            change.repairs,
-        );
-        tracing::debug!(agent = scene.agent, phase = ?journal.phase, ?finding, ?step, "next step");
+        let step = next(scene, journal, &change, &finding, &run);
         match step {
             Step::Leave => {
                 let why = finding.describe();
@@ -300,6 +284,27 @@ async fn drive<R: Runner>(
             }
         }
     }
+}
+
+/// The next step, with what there is to repair with.
+fn next<R: Runner>(
+    scene: &Scene<'_, R>,
+    journal: &Journal,
+    change: &Transaction,
+    finding: &Finding,
+    run: &Run,
+) -> Step {
+    // To check the kept files is to read them: only where they may be needed.
+    let met = journal.phase != Phase::RollingBack && matches!(finding, Finding::New(Files::Whole));
+    let means = if met || finding.is_settled() {
+        Means::default()
+    } else {
+        means(scene, change)
+    };
+    let script_failed = matches!(run.told, Some(Failure::Script(_)));
+    let step = next_step(journal.phase, finding, means, script_failed, change.repairs);
+    tracing::debug!(agent = scene.agent, phase = ?journal.phase, ?finding, ?step, "next step");
+    step
 }
 
 /// Waits for others at the package manager, and for what an earlier run of ours left behind.
