@@ -4,6 +4,7 @@ use crate::host;
 use crate::state::Layout;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 use std::fs::{self, File};
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -73,17 +74,13 @@ pub(super) fn survivor(id: &str, own_files: &[String]) -> Option<String> {
         let is_ours = environment
             .split(|byte| *byte == 0)
             .any(|variable| variable == mark.as_bytes());
-        let is_agent = || {
+        let is_bystander = || {
             u32::try_from(pid)
                 .ok()
                 .and_then(host::executable)
-                .is_some_and(|(path, _)| {
-                    own_files
-                        .iter()
-                        .any(|file| path.as_os_str() == file.as_str())
-                })
+                .is_some_and(|(path, _)| is_bystander(&path, own_files))
         };
-        if is_ours && !is_agent() {
+        if is_ours && !is_bystander() {
             return Some(format!(
                 "process {pid} ({}) of an earlier transaction still runs",
                 name(pid)
@@ -93,7 +90,44 @@ pub(super) fn survivor(id: &str, own_files: &[String]) -> Option<String> {
     None
 }
 
+/// Daemons of GnuPG, which a package manager starts to look at signatures. They change no package, and
+/// one whose zypper was killed lives on for ever: its folder is never removed.
+const HELPERS: [&str; 4] = ["gpg-agent", "dirmngr", "keyboxd", "scdaemon"];
+
+/// Whether a process with our mark has nothing to do with the package database.
+fn is_bystander(program: &Path, own_files: &[String]) -> bool {
+    let name = program.file_name().unwrap_or_default();
+    HELPERS.iter().any(|helper| name == *helper)
+        || own_files
+            .iter()
+            .any(|file| program.as_os_str() == file.as_str())
+}
+
 fn name(pid: i32) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm"))
         .map_or_else(|_| "gone".to_owned(), |name| name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_waited_for() {
+        let files = ["/usr/bin/demo-agent".to_owned()];
+        for (program, expected) in [
+            ("/usr/bin/demo-agent", true),
+            ("/usr/bin/gpg-agent", true),
+            ("/usr/lib/gnupg/scdaemon", true),
+            ("/usr/bin/dpkg", false),
+            ("/usr/bin/rpm", false),
+            ("/bin/dash", false),
+        ] {
+            assert_eq!(
+                is_bystander(Path::new(program), &files),
+                expected,
+                "{program}"
+            );
+        }
+    }
 }

@@ -41,6 +41,10 @@ pub struct Setup {
     pub agent: &'static str,
     pub repository: Option<String>,
     pub without_systemd: bool,
+    /// Further options of `lab up`.
+    pub more: Vec<String>,
+    /// The program under test, alone in its folder or with its like.
+    pub program: PathBuf,
 }
 
 impl Setup {
@@ -51,19 +55,21 @@ impl Setup {
             agent: "1.0.0",
             repository: None,
             without_systemd: false,
+            more: Vec::new(),
+            program: PathBuf::from(env!("CARGO_BIN_EXE_agent-updater")),
         }
     }
 }
 
 /// A host with the demo agent at 1.0.0 and a version server on its loopback.
 pub struct Host {
-    name: String,
+    pub name: String,
     pub manager: &'static str,
     pub server: TestServer,
 }
 
 /// The laboratory's command.
-fn lab(arguments: &[&str]) -> Command {
+pub fn lab(arguments: &[&str]) -> Command {
     let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/laboratory/lab");
     let mut command = Command::new(lab);
     command.args(arguments);
@@ -100,10 +106,9 @@ impl Host {
     pub fn up(setup: &Setup) -> Self {
         let name = unique("e2e");
         let owner = std::process::id().to_string();
-        let binary = Path::new(env!("CARGO_BIN_EXE_agent-updater"));
         let bind = format!(
             "{}:/opt/updater",
-            binary.parent().expect("a folder").display()
+            setup.program.parent().expect("a folder").display()
         );
         let mut arguments = vec![
             "up",
@@ -125,6 +130,7 @@ impl Host {
         if setup.without_systemd {
             arguments.push("--without-systemd");
         }
+        arguments.extend(setup.more.iter().map(String::as_str));
         must(&arguments);
         let namespace = PathBuf::from(must(&["netns", &name]));
         let server = TestServer::in_namespace(&namespace);

@@ -1,0 +1,236 @@
+//! The whole tree of an update under strace, whose words are read while it runs: at the chosen call
+//! processes are killed, or the host loses its power.
+//!
+//! The cut comes some calls after the chosen one: strace goes on while its words are read. What was
+//! hit is told as it was seen, and counts as the phase of that call.
+
+use crate::laboratory::{lab, must};
+use crate::scene::Scene;
+use crate::trace::{CALLS, Follower, Phase};
+use crate::{Outcome, Point, Victim};
+use rand::Rng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// The phases of all the calls of one undisturbed update, in order; `None` for our own process.
+pub(crate) struct Map(Vec<(Phase, bool)>);
+
+pub(crate) fn map(scene: &Scene) -> Map {
+    let mut follower = Follower::default();
+    let mut phases = Vec::new();
+    watch(scene, |line| {
+        if let Some((call, phase)) = follower.see(line) {
+            phases.push((phase, follower.is_main(call.process)));
+        }
+        false
+    });
+    Map(phases)
+}
+
+impl Map {
+    /// So many points in the package manager's own tree, evenly over its phases.
+    pub(crate) fn manager(&self, count: usize, random: &mut StdRng) -> Vec<Point> {
+        let phases = [
+            Phase::Start,
+            Phase::Unpack,
+            Phase::Scripts,
+            Phase::Database,
+            Phase::End,
+        ];
+        self.points(&phases, false, count, random, |turn| match turn % 4 {
+            0 | 2 => Victim::Everything,
+            1 => Victim::FrontEnd,
+            _ => Victim::Caller,
+        })
+    }
+
+    /// So many moments of the whole update, evenly over its phases.
+    pub(crate) fn host(&self, count: usize, random: &mut StdRng) -> Vec<Point> {
+        let phases = [
+            Phase::Before,
+            Phase::Start,
+            Phase::Unpack,
+            Phase::Scripts,
+            Phase::Database,
+            Phase::End,
+            Phase::After,
+        ];
+        self.points(&phases, true, count, random, |_| Victim::Host)
+    }
+
+    fn points(
+        &self,
+        wanted: &[Phase],
+        ours_too: bool,
+        count: usize,
+        random: &mut StdRng,
+        victim: impl Fn(usize) -> Victim,
+    ) -> Vec<Point> {
+        let mut strata: BTreeMap<Phase, Vec<usize>> = BTreeMap::new();
+        for (index, (phase, is_ours)) in self.0.iter().enumerate() {
+            if wanted.contains(phase) && (ours_too || !is_ours) {
+                strata.entry(*phase).or_default().push(index);
+            }
+        }
+        let mut points = Vec::new();
+        let mut turn = random.gen_range(0..4);
+        while points.len() < count && !strata.is_empty() {
+            for (phase, indices) in &strata {
+                let Some(index) = indices.choose(random).filter(|_| points.len() < count) else {
+                    continue;
+                };
+                points.push(Point::Tree {
+                    index: *index,
+                    phase: *phase,
+                    victim: victim(turn),
+                });
+                turn += 1;
+            }
+            // Each phase has its turn with each victim.
+            turn += 1;
+        }
+        points
+    }
+
+    /// How many calls each phase has.
+    pub(crate) fn describe(&self) -> String {
+        let mut counts: BTreeMap<Phase, usize> = BTreeMap::new();
+        for (phase, _) in &self.0 {
+            *counts.entry(*phase).or_default() += 1;
+        }
+        format!("{counts:?}")
+    }
+}
+
+/// Runs the update and hands every line over until `cut` says that it cut.
+fn watch(scene: &Scene, mut cut: impl FnMut(&str) -> bool) {
+    let pipe = scene.shared("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()), "no pipe");
+    let line = Scene::command_traced_whole(CALLS);
+    let mut child = lab(&["exec", &scene.host.name, "--", "sh", "-c", &line])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("run the laboratory");
+    let mut reader = BufReader::new(File::open(&pipe).expect("the pipe"));
+    let mut line = Vec::new();
+    let (mut ours, mut has_cut) = (None, false);
+    // A tracer that cannot write any more would end: after the cut the rest is read away.
+    while reader
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|count| count > 0)
+    {
+        let text = String::from_utf8_lossy(&line);
+        let process = text.split_whitespace().next().unwrap_or_default();
+        let ours = ours.get_or_insert_with(|| process.to_owned());
+        if process == ours && text.contains(" +++ ") {
+            // dnf leaves a gpg-agent behind, for which strace would wait.
+            write(&group(scene).join("cgroup.kill"), "1");
+            break;
+        }
+        has_cut = has_cut || cut(&text);
+        line.clear();
+    }
+    let _ = child.wait();
+}
+
+pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
+    let mut follower = Follower::default();
+    let (mut count, mut hit) = (0, None);
+    watch(scene, |line| {
+        let Some((call, phase)) = follower.see(line) else {
+            return false;
+        };
+        count += 1;
+        let is_theirs = !follower.is_main(call.process);
+        // The exact call of the reference may be one of ours this time: the next one of theirs.
+        if count <= index || !(is_theirs || victim == Victim::Host) {
+            return false;
+        }
+        match victim {
+            Victim::Everything => write(&group(scene).join("cgroup.kill"), "1"),
+            Victim::FrontEnd => kill(scene, follower.front_end.unwrap_or(call.process)),
+            Victim::Caller => kill(scene, call.process),
+            Victim::Host => {
+                // At once; `lab cut` takes longer to start, freezes the same group and thaws it.
+                let boot = payload(scene).join("../cgroup.freeze");
+                write(&boot, "1");
+                must(&["cut", &scene.host.name]);
+            }
+        }
+        hit = Some(format!("[{phase:?}] {} {}", call.process, call.text));
+        true
+    });
+    if victim == Victim::Host {
+        if hit.is_none() {
+            must(&["cut", &scene.host.name]);
+            hit = Some("[After] everything".to_owned());
+        }
+        must(&["boot", &scene.host.name]);
+    }
+    Outcome {
+        hit,
+        complaint: None,
+        recovery: scene.recover(),
+    }
+}
+
+fn write(path: &std::path::Path, text: &str) {
+    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// The host's part of the machine's tree of groups.
+fn payload(scene: &Scene) -> PathBuf {
+    let text = fs::read_to_string(format!("/proc/{}/cgroup", scene.leader())).unwrap_or_default();
+    let path = text
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .unwrap_or_default();
+    let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+        .into_iter()
+        .find(|root| std::path::Path::new(&format!("{root}{path}/cgroup.procs")).exists())
+        .unwrap_or_default();
+    let full = format!("{root}{path}");
+    PathBuf::from(full.strip_suffix("/init.scope").unwrap_or(&full))
+}
+
+/// The group of the update's processes.
+fn group(scene: &Scene) -> PathBuf {
+    let text = fs::read_to_string(scene.shared("group")).unwrap_or_default();
+    let path = text
+        .lines()
+        .find_map(|line| line.strip_prefix("0::/"))
+        .unwrap_or_default();
+    payload(scene).join(path)
+}
+
+/// Kills one process of the update by its number inside the host; nothing moves meanwhile.
+fn kill(scene: &Scene, process: u32) {
+    let group = group(scene);
+    write(&group.join("cgroup.freeze"), "1");
+    let all = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let outside = all.split_whitespace().find(|number| {
+        let status = fs::read_to_string(format!("/proc/{number}/status")).unwrap_or_default();
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix("NSpid:"))
+            .and_then(|numbers| numbers.split_whitespace().last())
+            .is_some_and(|last| last == process.to_string())
+    });
+    if let Some(number) = outside {
+        let _ = std::process::Command::new("kill")
+            .args(["-9", number])
+            .status();
+    }
+    write(&group.join("cgroup.freeze"), "0");
+    sleep(Duration::from_millis(1));
+}
