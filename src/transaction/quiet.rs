@@ -90,8 +90,8 @@ pub(super) fn survivor(id: &str, own_files: &[String]) -> Option<String> {
     None
 }
 
-/// Daemons of GnuPG, which a package manager starts to look at signatures. They change no package, and
-/// one whose zypper was killed lives on for ever: its folder is never removed.
+/// Daemons of `GnuPG`, which a package manager starts to look at signatures. They change no package,
+/// and one whose zypper was killed lives on for ever: its folder is never removed.
 const HELPERS: [&str; 4] = ["gpg-agent", "dirmngr", "keyboxd", "scdaemon"];
 
 /// Whether a process with our mark has nothing to do with the package database.
