@@ -11,13 +11,12 @@ use crate::{Outcome, Point, Victim};
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::thread::sleep;
-use std::time::Duration;
 
 /// The phases of all the calls of one undisturbed update, in order; `None` for our own process.
 pub(crate) struct Map(Vec<(Phase, bool)>);
@@ -134,7 +133,7 @@ fn watch(scene: &Scene, mut cut: impl FnMut(&str) -> bool) {
         let ours = ours.get_or_insert_with(|| process.to_owned());
         if process == ours && text.contains(" +++ ") {
             // dnf leaves a gpg-agent behind, for which strace would wait.
-            write(&group(scene).join("cgroup.kill"), "1");
+            kill_all(scene);
             break;
         }
         has_cut = has_cut || cut(&text);
@@ -157,7 +156,7 @@ pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
             return false;
         }
         match victim {
-            Victim::Everything => write(&group(scene).join("cgroup.kill"), "1"),
+            Victim::Everything => kill_all(scene),
             Victim::FrontEnd => kill(scene, follower.front_end.unwrap_or(call.process)),
             Victim::Caller => kill(scene, call.process),
             Victim::Host => {
@@ -184,8 +183,22 @@ pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
     }
 }
 
-fn write(path: &std::path::Path, text: &str) {
+fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// Kills what is left of the update.
+fn kill_all(scene: &Scene) {
+    write_if_there(&group(scene).join("cgroup.kill"), "1");
+}
+
+/// A group goes with its last process.
+fn write_if_there(path: &Path, text: &str) {
+    if let Err(error) = fs::write(path, text) {
+        let is_gone = error.kind() == ErrorKind::NotFound
+            || error.raw_os_error() == Some(Errno::NODEV.raw_os_error());
+        assert!(is_gone, "{}: {error}", path.display());
+    }
 }
 
 /// The host's part of the machine's tree of groups.
@@ -197,7 +210,7 @@ fn payload(scene: &Scene) -> PathBuf {
         .unwrap_or_default();
     let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
         .into_iter()
-        .find(|root| std::path::Path::new(&format!("{root}{path}/cgroup.procs")).exists())
+        .find(|root| Path::new(&format!("{root}{path}/cgroup.procs")).exists())
         .unwrap_or_default();
     let full = format!("{root}{path}");
     PathBuf::from(full.strip_suffix("/init.scope").unwrap_or(&full))
@@ -216,7 +229,7 @@ fn group(scene: &Scene) -> PathBuf {
 /// Kills one process of the update by its number inside the host; nothing moves meanwhile.
 fn kill(scene: &Scene, process: u32) {
     let group = group(scene);
-    write(&group.join("cgroup.freeze"), "1");
+    write_if_there(&group.join("cgroup.freeze"), "1");
     let all = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     let outside = all.split_whitespace().find(|number| {
         let status = fs::read_to_string(format!("/proc/{number}/status")).unwrap_or_default();
@@ -231,6 +244,5 @@ fn kill(scene: &Scene, process: u32) {
             .args(["-9", number])
             .status();
     }
-    write(&group.join("cgroup.freeze"), "0");
-    sleep(Duration::from_millis(1));
+    write_if_there(&group.join("cgroup.freeze"), "0");
 }
