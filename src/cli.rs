@@ -62,6 +62,19 @@ Example:
 
 Quarantine also ends when the version server names another version, or `none` on two ticks in a row.";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  agent-updater completions bash > /usr/share/bash-completion/completions/agent-updater
+  agent-updater completions zsh > /usr/share/zsh/site-functions/_agent-updater
+  agent-updater completions fish > /usr/share/fish/vendor_completions.d/agent-updater.fish
+
+They complete the names of the configured agents, too.";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  agent-updater man | man -l -
+  agent-updater man agent-updater.toml.5 | man -l -";
+
 /// Keeps an agent at the version its cluster supports, through the host's own package manager.
 #[derive(Debug, Parser)]
 #[command(name = "agent-updater", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -154,6 +167,41 @@ pub enum Command {
     /// The publisher's side: the files of a version server
     #[command(subcommand)]
     Channel(ChannelCommand),
+    /// Prints completions for a shell; the packages install them
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Prints a manual page; the packages install them
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The page
+        #[arg(default_value = "agent-updater.8")]
+        page: Page,
+    },
+}
+
+/// The shells that there are completions for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+/// The manual pages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Page {
+    /// The command
+    #[value(name = "agent-updater.8")]
+    Command,
+    /// The configuration
+    #[value(name = "agent-updater.toml.5")]
+    Configuration,
 }
 
 /// Arguments of `run`.

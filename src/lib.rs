@@ -12,6 +12,8 @@ mod change;
 pub mod cli;
 /// The commands, from arguments to an exit code.
 pub mod commands;
+/// Completions for the shells.
+mod completions;
 /// What the operator wants: files, merged, validated into one policy for each agent.
 pub mod config;
 /// Decides what to do; does nothing. Pure.
@@ -24,6 +26,8 @@ pub mod guard;
 pub mod health;
 /// What is asked of the host itself.
 pub mod host;
+/// The manual pages.
+mod manual;
 /// States, reasons and exit codes. Pure.
 pub mod outcome;
 /// Proven package files in our own cache.

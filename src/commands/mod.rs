@@ -3,6 +3,7 @@
 mod allow;
 mod channel;
 mod configuration;
+mod generate;
 mod hold;
 mod operator;
 mod rollback;
@@ -117,6 +118,8 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Rollback(arguments) => rollback::run(cli, arguments, now).await,
         Command::Allow(arguments) => allow::run(cli, arguments, now),
         Command::Unpin(_) => unpin::run(cli, now),
+        Command::Completions { shell } => generate::completions(*shell),
+        Command::Man { page } => generate::man(*page),
     }
 }
 
