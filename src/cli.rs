@@ -62,6 +62,22 @@ Example:
 
 Quarantine also ends when the version server names another version, or `none` on two ticks in a row.";
 
+const ADOPT_EXAMPLES: &str = "\
+Examples:
+  agent-updater adopt --dry-run                    what would be written, disabled and released
+  agent-updater adopt
+  agent-updater adopt --name teleport --keep-holds
+
+It reads /etc/teleport-upgrade.d, writes a drop-in below /etc/agent-updater/config.d, disables
+teleport-upgrade.timer and takes over the hold, exclude or lock on the package. Until then every tick
+leaves that package to the earlier updater.";
+
+const RESET_EXAMPLES: &str = "\
+Example:
+  agent-updater reset --image
+
+Every host that is made of the image starts with its own history.";
+
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   agent-updater completions bash > /usr/share/bash-completion/completions/agent-updater
@@ -164,6 +180,19 @@ pub enum Command {
     /// Gives back the pins that this program placed
     #[command(hide = true)]
     Unpin(UnpinArguments),
+    /// Takes over from Teleport's earlier updater, teleport-upgrade
+    #[command(after_help = ADOPT_EXAMPLES)]
+    Adopt(AdoptArguments),
+    /// Clears what is remembered of this host, before an image is made of it
+    #[command(after_help = RESET_EXAMPLES)]
+    Reset(ResetArguments),
+    /// Before a removal: ends what is under way and gives back what this program placed
+    #[command(hide = true)]
+    Leave {
+        /// The package manager is at work on this very package: nothing can be installed
+        #[arg(long)]
+        in_transaction: bool,
+    },
     /// The publisher's side: the files of a version server
     #[command(subcommand)]
     Channel(ChannelCommand),
@@ -369,6 +398,28 @@ pub struct UnpinArguments {
     pub all: bool,
 }
 
+/// Arguments of `adopt`.
+#[derive(Args, Clone, Debug)]
+pub struct AdoptArguments {
+    /// The name that the agent gets here
+    #[arg(long, value_name = "AGENT", default_value = "teleport", value_parser = agent_name)]
+    pub name: String,
+    /// Leave holds, excludes and locks on the package: they are an administrator's
+    #[arg(long)]
+    pub keep_holds: bool,
+    /// Show what would be done; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `reset`.
+#[derive(Args, Clone, Debug)]
+pub struct ResetArguments {
+    /// State, history, cache and last findings; configuration and pins stay
+    #[arg(long, required = true)]
+    pub image: bool,
+}
+
 /// The commands on the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
@@ -428,6 +479,18 @@ pub enum ChannelCommand {
 
 fn version(text: &str) -> Result<TargetVersion, InvalidTarget> {
     TargetVersion::parse(text)
+}
+
+fn agent_name(text: &str) -> Result<String, String> {
+    let known = |letter: char| {
+        letter.is_ascii_lowercase() || letter.is_ascii_digit() || "._-".contains(letter)
+    };
+    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    if text.chars().all(known) && text.starts_with(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a-z, 0-9, dot, dash and underscore".to_owned())
+    }
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {

@@ -168,9 +168,20 @@ pub(crate) async fn carry_out<R: Runner>(
 pub(crate) async fn take_up<R: Runner>(
     context: &Context<'_, R>,
     name: &str,
-    (manager, policy): (&dyn PackageManager, &Policy),
+    host: (&dyn PackageManager, &Policy),
     state: &mut AgentState,
     journal: &mut Journal,
+) -> Result<Option<AgentReport>> {
+    leave_settled(context, name, host, (state, journal), false).await
+}
+
+/// The same; with `only_look` within somebody else's transaction, where nothing can be installed.
+pub(crate) async fn leave_settled<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    (manager, policy): (&dyn PackageManager, &Policy),
+    (state, journal): (&mut AgentState, &mut Journal),
+    only_look: bool,
 ) -> Result<Option<AgentReport>> {
     let Some(change) = journal
         .transaction
@@ -183,7 +194,8 @@ pub(crate) async fn take_up<R: Runner>(
         Some(unit) if host::has_systemd(context.layout) => Ok(unit),
         _ => Err("systemd does not run on this host".to_owned()),
     });
-    let scene = scene(context, name, manager, policy, unit);
+    let mut scene = scene(context, name, manager, policy, unit);
+    scene.only_look = only_look;
     let applied = recover(&scene, (journal, state)).await?;
     let server = &policy.version_server.url;
     let mut report = build::without_facts(name, server, applied.reason, String::new(), None);
@@ -216,6 +228,7 @@ pub(crate) fn scene<'a, R>(
             confirm: policy.health.confirm,
         },
         stop: context.stop.clone(),
+        only_look: false,
     }
 }
 

@@ -1,11 +1,14 @@
 //! The commands: from arguments to what is printed and the exit code.
 
+mod adopt;
 mod allow;
 mod channel;
 mod configuration;
 mod generate;
 mod hold;
+mod leave;
 mod operator;
+mod reset;
 mod rollback;
 mod run;
 mod schedule;
@@ -117,6 +120,9 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Unhold(arguments) => hold::unhold(cli, arguments, now),
         Command::Rollback(arguments) => rollback::run(cli, arguments, now).await,
         Command::Allow(arguments) => allow::run(cli, arguments, now),
+        Command::Adopt(arguments) => adopt::run(cli, arguments, now).await,
+        Command::Reset(_) => reset::image(cli),
+        Command::Leave { in_transaction } => leave::run(cli, *in_transaction, now).await,
         Command::Unpin(_) => unpin::run(cli, now),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { page } => generate::man(*page),

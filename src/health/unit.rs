@@ -2,8 +2,7 @@ use adapters::{CommandOutput, CommandSpec, Interruption};
 use std::time::Duration;
 
 /// The properties that are asked for; names as in org.freedesktop.systemd1(5).
-const PROPERTIES: &str =
-    "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,CanReload";
+const PROPERTIES: &str = "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,CanReload,Type,RemainAfterExit";
 
 /// Asks systemd for one unit. Needs neither root nor a password agent.
 pub fn query(unit: &str) -> CommandSpec {
@@ -91,6 +90,17 @@ impl UnitSample {
             let cause = output.stderr.lines().next().unwrap_or("no answer");
             return Self::unknown(format!("systemctl: {cause}"));
         }
+        // Without RemainAfterExit it runs and ends, and the next start is a new program anyway: neither sick nor to be
+        // restarted. The updater itself is one, in the middle of its own update.
+        let ends = property("Type") == "oneshot" && property("RemainAfterExit") != "yes";
+        if ends && property("LoadState") == "loaded" {
+            return Self {
+                state: UnitState::Inactive("oneshot".to_owned()),
+                restarts: 0,
+                main_pid: None,
+                can_reload: false,
+            };
+        }
         let sub_state = property("SubState").to_owned();
         let state = match (property("LoadState"), property("ActiveState")) {
             ("not-found", _) => UnitState::Unknown(format!("there is no unit {unit}")),
@@ -147,6 +157,14 @@ mod tests {
             (
                 "LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n",
                 UnitState::Inactive("disabled".into()),
+            ),
+            (
+                "LoadState=loaded\nActiveState=activating\nSubState=start\nMainPID=7\nType=oneshot\n",
+                UnitState::Inactive("oneshot".into()),
+            ),
+            (
+                "LoadState=loaded\nActiveState=failed\nResult=exit-code\nType=oneshot\n",
+                UnitState::Inactive("oneshot".into()),
             ),
             (
                 "LoadState=masked\nActiveState=inactive\n",

@@ -125,6 +125,31 @@ pub struct OperatorEvent<'a> {
     pub updater_version: &'a str,
 }
 
+/// What `adopt` took over from the ancestor.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdoptionEvent<'a> {
+    /// Always `agent-updater/v1`.
+    pub schema: &'a str,
+    /// Unique on this host.
+    pub id: String,
+    /// When. UTC.
+    pub time: DateTime<Utc>,
+    /// Name of the host.
+    pub host: &'a str,
+    /// The agent.
+    pub agent: &'a str,
+    /// Always `adopt`.
+    pub trigger: &'a str,
+    /// Always `adopted`.
+    pub reason: &'a str,
+    /// What was done, in this order.
+    pub steps: &'a [String],
+    /// Who.
+    pub actor: Actor<'a>,
+    /// Version of this program.
+    pub updater_version: &'a str,
+}
+
 /// Who did something.
 #[derive(Clone, Debug, Serialize)]
 pub struct Actor<'a> {

@@ -47,6 +47,9 @@ pub(crate) struct Scene<'a, R> {
     pub probes: Probes,
     /// Whether somebody wants us to stop.
     pub stop: StopRequest,
+    /// Whether somebody else's transaction surrounds this one, so that its locks are no reason to
+    /// wait, and nothing can be installed.
+    pub only_look: bool,
 }
 
 /// What came of a change.
@@ -209,14 +212,20 @@ async fn drive<R: Runner>(
                 return Ok(settled(scene, (journal, state), installed.ok(), end, run));
             }
         }
-        if let Err(holder) = quiet(scene, &change).await {
+        if !scene.only_look
+            && let Err(holder) = quiet(scene, &change).await
+        {
             return Ok(Applied::later(Reason::PackageManagerBusy, &holder, run));
         }
-        if run.cut_off || run.told.is_some() {
+        if !scene.only_look && (run.cut_off || run.told.is_some()) {
             absorb(scene, &mut run.warnings).await;
         }
         let (installed, finding) = look(scene, &change).await;
         let step = next(scene, journal, &change, &finding, &run);
+        if scene.only_look && !matches!(step, Step::Leave | Step::Accept | Step::Observe) {
+            let why = finding.describe();
+            return Ok(Applied::later(Reason::PackageManagerBusy, &why, run));
+        }
         match step {
             Step::Leave => {
                 let why = finding.describe();
@@ -268,6 +277,9 @@ async fn drive<R: Runner>(
                     Observed::Interrupted => {
                         let why = "asked to stop before the new version was observed";
                         return Ok(Applied::later(Reason::Interrupted, why, run));
+                    }
+                    Observed::Sick(_, why) if scene.only_look => {
+                        return Ok(Applied::later(Reason::UnhealthyAfterUpdate, &why, run));
                     }
                     Observed::Sick(_, why) if is_new && self::means(scene, &change).old => {
                         condemn(scene, journal, UndoKind::Sick, why, &mut run.warnings);

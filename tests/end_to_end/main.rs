@@ -15,6 +15,7 @@ mod support;
 #[allow(unreachable_pub, reason = "a module of a test binary")]
 mod laboratory;
 
+mod adoption;
 mod decision;
 mod hostile;
 mod interface;
@@ -22,6 +23,7 @@ mod no_op;
 mod older_index;
 mod operator;
 mod outcomes;
+mod packages;
 mod pin;
 mod prefetch;
 mod race;

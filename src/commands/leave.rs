@@ -1,0 +1,128 @@
+use super::operator::refuse;
+use super::run::{Turn, exclusive};
+use super::{layout, load_configuration};
+use crate::cli::Cli;
+use crate::host;
+use crate::outcome::exit_code;
+use crate::pin::{self, release_all};
+use crate::state::agent::AgentState;
+use crate::state::journal::Journal;
+use crate::state::{Layout, files};
+use crate::stop::StopRequest;
+use crate::tick::{Context, Mode};
+use crate::update::leave_settled;
+use adapters::ProcessRunner;
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long a run is waited for that is at work: longer than it waits for others itself.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// `leave`: before this program is removed, ends what it began and gives back what it placed.
+///
+/// `in_transaction`: the package manager removes it just now and has its own lock, so that nothing
+/// can be installed; what is under way is looked at and settled where nothing has to be.
+pub(super) async fn run(cli: &Cli, in_transaction: bool, now: DateTime<Utc>) -> Result<u8> {
+    let layout = layout(cli);
+    if layout.root != Path::new("/") {
+        refuse(
+            "nothing is changed under another root than /",
+            "leave `--root` out",
+        );
+        return Ok(2);
+    }
+    let _lock = match turn(&layout).await? {
+        Turn::Ours(lock) => lock,
+        Turn::Not(reason, why) => {
+            refuse(
+                &why,
+                "its pins stay; `agent-updater unpin --all` gives them back",
+            );
+            return Ok(exit_code(reason));
+        }
+    };
+    let host = host::name();
+    let scene = pin::Scene {
+        layout: &layout,
+        host: &host,
+        now,
+    };
+    let runner = ProcessRunner::new();
+    let context = Context {
+        layout: &layout,
+        runner: &runner,
+        now,
+        started: Instant::now(),
+        mode: Mode::Act,
+        forced: false,
+        by_hand: None,
+        is_root: true,
+        host: host.clone(),
+        stop: StopRequest::default(),
+    };
+    let mut lines = Vec::new();
+    let mut code = 0;
+    for (name, policy) in &load_configuration(cli).agents {
+        let Ok(policy) = policy else { continue };
+        let Ok((manager, _)) = host::package_manager(&layout, policy.package_manager) else {
+            continue;
+        };
+        let mut journal = Journal::load(&layout, name)?;
+        let mut state = AgentState::load(&layout, name)?;
+        let memory = (&mut state, &mut journal);
+        let host = (manager.as_ref(), policy);
+        if let Some(report) = leave_settled(&context, name, host, memory, in_transaction).await? {
+            lines.push(format!("{name}: {}", report.message));
+            if journal.phase.is_open() {
+                code = 30;
+                let hint = report.hint.unwrap_or_else(|| {
+                    format!(
+                        "look at {} and its agent; nobody will finish this",
+                        policy.package
+                    )
+                });
+                lines.push(format!("hint: {hint}"));
+            }
+        }
+    }
+    let mut out = io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}").context("write to standard output")?;
+    }
+    for path in release_all(&scene)? {
+        writeln!(out, "released: {}", path.display()).context("write to standard output")?;
+    }
+    Ok(code)
+}
+
+/// Our turn, after the run that is at work was asked to stop: it never cuts a transaction off.
+async fn turn(layout: &Layout) -> Result<Turn> {
+    let end = Instant::now() + PATIENCE;
+    let mut asked = false;
+    loop {
+        let is_root = rustix::process::geteuid().is_root();
+        let turn = exclusive(layout, Mode::Act, is_root)?;
+        let is_over = matches!(turn, Turn::Ours(_)) || !is_root || Instant::now() >= end;
+        if is_over {
+            return Ok(turn);
+        }
+        if !asked {
+            asked = true;
+            ask_to_stop(layout);
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn ask_to_stop(layout: &Layout) {
+    let holder = files::read_if_there(&layout.lock()).ok().flatten();
+    let pid = holder.and_then(|text| text.trim().parse::<i32>().ok());
+    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+        // It may have ended meanwhile.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
