@@ -1,6 +1,7 @@
 //! The commands: from arguments to what is printed and the exit code.
 
 mod allow;
+mod apply;
 mod channel;
 mod configuration;
 mod hold;
@@ -116,6 +117,7 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Unhold(arguments) => hold::unhold(cli, arguments, now),
         Command::Rollback(arguments) => rollback::run(cli, arguments, now).await,
         Command::Allow(arguments) => allow::run(cli, arguments, now),
+        Command::Apply(arguments) => apply::run(cli, arguments, now).await,
         Command::Unpin(_) => unpin::run(cli, now),
     }
 }
