@@ -239,7 +239,15 @@ pub(crate) fn record<R>(
         version: None,
         until: None,
         why: None,
-        actor: Actor::of_this_process(trigger),
+        // The installer is nobody's process; the decider saw who asked.
+        actor: context.by_hand.as_ref().map_or_else(
+            || Actor::of_this_process(trigger),
+            |by_hand| Actor {
+                uid: by_hand.who.uid,
+                login_uid: by_hand.who.login_uid,
+                trigger,
+            },
+        ),
         updater_version: env!("CARGO_PKG_VERSION"),
     };
     match (&before.hold, &after.hold) {

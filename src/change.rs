@@ -3,10 +3,11 @@
 use crate::config::RepositorySource;
 use crate::decision::authorize::failure_reason;
 use crate::decision::{
-    Decision, Gate, GateName, Reading, Reason, Timing, Verdict, authorize, decide,
+    Critical, Decision, Gate, GateName, Reading, Reason, Target, Timing, Verdict, authorize, decide,
 };
 use crate::gather::{self, Gathered, Sources};
 use crate::outcome::State;
+use crate::plan::{Asked, Work};
 use crate::prefetch;
 use crate::proof::{self, Refused};
 use crate::report::{AgentReport, build};
@@ -21,6 +22,39 @@ use adapters::{Change, Failure, Guard, Runner};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
+/// What a decision asks for; `None` for nothing.
+pub(crate) fn due<R>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+    decision: &Decision,
+) -> Option<Work> {
+    let Some(Target::Version(version)) = gathered.facts.target.value().cloned() else {
+        return None;
+    };
+    match decision.verdict {
+        Verdict::Proceed(reason) => {
+            let timing = |gate: &&Gate| gate.name == GateName::Timing;
+            let timing = decision.gates.iter().find(timing);
+            Some(Work::Change {
+                version,
+                reason,
+                until: timing.and_then(|gate| gate.until),
+                critical: matches!(gathered.facts.critical.value(), Some(Critical::Yes)),
+                by_hand: sources.by_hand.map(Asked::of),
+            })
+        }
+        // Where another updater is in charge nothing is fetched either.
+        Verdict::Stop(GateName::Timing, reason)
+            if sources.policy.prefetch && reason != Reason::HandsOff =>
+        {
+            prefetch::is_due(&gathered.state, &version, context.later())
+                .then_some(Work::Prefetch { version })
+        }
+        Verdict::Stop(..) | Verdict::Undecided(_) => None,
+    }
+}
+
 /// Does what the decision says: asks the repository, fetches and proves the package, and, if
 /// everything still says so then, makes the change.
 pub(crate) async fn act<R: Runner>(
@@ -31,15 +65,13 @@ pub(crate) async fn act<R: Runner>(
     decision: &Decision,
     report: &mut AgentReport,
 ) -> Result<()> {
-    match decision.verdict {
-        Verdict::Proceed(_) => {}
-        // Where another updater is in charge nothing is fetched either.
-        Verdict::Stop(GateName::Timing, reason)
-            if sources.policy.prefetch && reason != Reason::HandsOff =>
-        {
-            return prefetch::ahead(context, name, sources, gathered, report).await;
-        }
-        Verdict::Stop(..) | Verdict::Undecided(_) => return Ok(()),
+    let ahead_alone = sources
+        .plan
+        .is_some_and(|plan| matches!(plan.work, Work::Prefetch { .. }));
+    match due(context, sources, gathered, decision) {
+        None => return Ok(()),
+        Some(Work::Change { .. }) if !ahead_alone => {}
+        Some(_) => return prefetch::ahead(context, name, sources, gathered, report).await,
     }
     if let Some(kept) = roll_back::kept(context, sources, gathered) {
         return roll_back::put_back(context, name, sources, gathered, kept, report).await;

@@ -121,6 +121,21 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// What the installer is called with so that it reads the same configuration and says as much.
+    pub fn for_installer(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if let Some(folder) = &self.config {
+            // It starts in another folder than this process.
+            let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+            arguments.push(format!("--config={}", folder.display()));
+        }
+        arguments.extend((0..self.verbose).map(|_| "--verbose".to_owned()));
+        arguments.extend(self.quiet.then(|| "--quiet".to_owned()));
+        arguments
+    }
+}
+
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Color {
@@ -177,6 +192,9 @@ pub enum Command {
     /// Checks or shows the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Carries out a plan of a run's, as a process of its own
+    #[command(hide = true)]
+    Apply(ApplyArguments),
     /// Gives back the pins that this program placed
     #[command(hide = true)]
     Unpin(UnpinArguments),
@@ -388,6 +406,14 @@ pub struct TrustArguments {
     /// Print one JSON document on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `apply`.
+#[derive(Args, Clone, Debug)]
+pub struct ApplyArguments {
+    /// The plan
+    #[arg(long, value_name = "FILE")]
+    pub plan: PathBuf,
 }
 
 /// Arguments of `unpin`.

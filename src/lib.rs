@@ -28,6 +28,8 @@ pub mod guard;
 pub mod health;
 /// What is asked of the host itself.
 pub mod host;
+/// The installer as a process of its own.
+pub mod installer;
 /// The manual pages.
 mod manual;
 /// States, reasons and exit codes. Pure.
@@ -36,6 +38,8 @@ pub mod outcome;
 pub mod packages;
 /// Our own pin on the package, so that a general upgrade leaves it alone.
 pub mod pin;
+/// What the decider asks the installer to do.
+pub mod plan;
 /// Fetches a due target ahead of its window.
 mod prefetch;
 /// Proves what a refresh and a download left, with the keys that the host has.

@@ -81,7 +81,7 @@ pub(crate) async fn ahead<R: Runner>(
 }
 
 /// Whether the target is not kept yet, and was not looked for in vain a short while ago.
-fn is_due(state: &AgentState, target: &TargetVersion, now: DateTime<Utc>) -> bool {
+pub(crate) fn is_due(state: &AgentState, target: &TargetVersion, now: DateTime<Utc>) -> bool {
     let kept = state
         .packages
         .iter()

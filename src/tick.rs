@@ -3,13 +3,16 @@
 use crate::by_hand::{self, ByHand};
 use crate::change;
 use crate::config::{self, Policy, RepositorySource};
-use crate::decision::{Decision, Reason, Verdict, authorize, decide};
+use crate::decision::{Decision, GateName, Reason, Verdict, authorize, decide};
 use crate::gather::{self, Gathered, Sources};
 use crate::host::{self, NoManager};
+use crate::installer::{Installer, Role};
 use crate::outcome::{self, State};
 use crate::pin::{self, Scene};
+use crate::plan::{Plan, Work};
 use crate::proof::Trusting;
 use crate::repair;
+use crate::report::document::TargetReport;
 use crate::report::{AgentReport, build};
 use crate::repository::{Prepared, Request, Source, prepare, simulate};
 use crate::roll_back;
@@ -63,6 +66,8 @@ pub struct Context<'a, R> {
     pub host: String,
     /// Whether somebody wants us to stop.
     pub stop: StopRequest,
+    /// Who makes the changes.
+    pub role: Role<'a>,
 }
 
 impl<R> Context<'_, R> {
@@ -128,6 +133,12 @@ async fn tick<R: Runner>(
     let mut journal = Journal::default();
     if context.mode == Mode::Act {
         journal = Journal::load(layout, name)?;
+        if let Role::Decider(installer) = context.role
+            && journal.phase.is_open()
+        {
+            let plan = Plan::new(name, Work::Recover, context.later());
+            return installer.carry_out(layout, &plan).await;
+        }
         let host = (manager.as_ref(), policy);
         let before = stored.clone();
         let taken_up = update::take_up(context, name, host, &mut stored, &mut journal).await?;
@@ -137,7 +148,14 @@ async fn tick<R: Runner>(
             return Ok(report);
         }
     }
-    let client = Client::new(&policy.version_server).map_err(|error| error.to_string());
+    let plan = match context.role {
+        Role::Installer(plan) => Some(plan),
+        Role::Alone | Role::Decider(_) => None,
+    };
+    let client = match plan {
+        None => Client::new(&policy.version_server).map_err(|error| error.to_string()),
+        Some(_) => Err("the installer asks no version server".to_owned()),
+    };
     let sources = Sources {
         agent: name,
         policy,
@@ -147,10 +165,12 @@ async fn tick<R: Runner>(
         client: client.as_ref().map_err(Clone::clone),
         now,
         by_hand: context.by_hand.as_ref(),
+        plan,
     };
     let mut gathered = gather::first(&sources, platform, stored.clone(), context.forced()).await;
     gathered.warnings.extend(unreadable);
-    if context.mode == Mode::Act {
+    let handed_over = matches!(context.role, Role::Decider(_)) && context.mode == Mode::Act;
+    if context.mode == Mode::Act && !handed_over {
         let journal = &mut journal;
         let repaired =
             repair::broken_package(context, name, &sources, &mut gathered, journal).await?;
@@ -180,6 +200,21 @@ async fn tick<R: Runner>(
     ) {
         report.hint = gathered.server_hint.take();
     }
+    if handed_over {
+        let work = if repair::is_broken(&gathered) {
+            Some(Work::Recover)
+        } else {
+            change::due(context, &sources, &gathered, &decision)
+        };
+        if let Some(work) = work {
+            return hand_over(context, name, work, &stored, &gathered, report).await;
+        }
+    }
+    if plan.is_some_and(|plan| plan.work == Work::Pin) {
+        place_pin(context, name, &sources, &mut gathered, &mut report).await;
+        gathered.state.store(layout, name)?;
+        return Ok(report);
+    }
     if context.mode != Mode::Act {
         running(&sources, &gathered, &mut report).await;
     }
@@ -187,15 +222,17 @@ async fn tick<R: Runner>(
         Mode::Look => {}
         Mode::DryRun => dry_run(context, &sources, &mut gathered, &decision, &mut report).await?,
         Mode::Act => {
-            change::act(
-                context,
-                name,
-                &sources,
-                &mut gathered,
-                &decision,
-                &mut report,
-            )
-            .await?;
+            if !handed_over && plan.is_none_or(|plan| plan.work != Work::Recover) {
+                change::act(
+                    context,
+                    name,
+                    &sources,
+                    &mut gathered,
+                    &decision,
+                    &mut report,
+                )
+                .await?;
+            }
             if journal.phase == Phase::Stuck {
                 let gathered = &mut gathered;
                 repair::stuck_agent(context, name, &sources, gathered, &mut report).await?;
@@ -204,6 +241,77 @@ async fn tick<R: Runner>(
     }
     conclude(context, name, &sources, &stored, gathered, &mut report).await?;
     Ok(report)
+}
+
+/// Has the installer do what is due. What was learnt on the way is on disk before, for the
+/// installer has no other source.
+async fn hand_over<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    work: Work,
+    stored: &AgentState,
+    gathered: &Gathered,
+    report: AgentReport,
+) -> Result<AgentReport> {
+    let Role::Decider(installer) = context.role else {
+        return Ok(report);
+    };
+    by_hand::record(context, name, stored, &gathered.state)?;
+    let learnt = AgentState {
+        // The installer looks for itself whether the agent restarts again and again.
+        restarts: stored.restarts,
+        ..gathered.state.clone()
+    };
+    if learnt.differs(stored) {
+        learnt.store(context.layout, name)?;
+    }
+    let plan = Plan::new(name, work, context.later());
+    let told = installer.carry_out(context.layout, &plan).await?;
+    Ok(joined(report, told, &plan.work))
+}
+
+/// One report out of the decider's, which asked the version server, and the installer's.
+fn joined(own: AgentReport, told: AgentReport, work: &Work) -> AgentReport {
+    let mut warnings = own.warnings.clone();
+    for warning in &told.warnings {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
+        }
+    }
+    let target = TargetReport {
+        package_version: told.target.package_version.clone(),
+        ..own.target.clone()
+    };
+    let mut report = match work {
+        Work::Change { .. } | Work::Recover => {
+            let timing = own.gates.iter().find(|gate| gate.name == GateName::Timing);
+            let mut gates = told.gates.clone();
+            let theirs = gates
+                .iter_mut()
+                .find(|gate| gate.name == GateName::Timing && gate.open == Some(true));
+            if let (Some(theirs), Some(timing)) = (theirs, timing) {
+                theirs.clone_from(timing);
+            }
+            AgentReport {
+                schedule: own.schedule,
+                gates,
+                ..told.clone()
+            }
+        }
+        // Nothing was changed, so what was decided stands.
+        Work::Prefetch { .. } | Work::Pin | Work::GiveBack => AgentReport {
+            signature: told.signature.clone(),
+            pin: told.pin.clone(),
+            hold: told.hold.clone(),
+            rollback: told.rollback.clone(),
+            phase: told.phase,
+            failing_since: told.failing_since,
+            ..own
+        },
+    };
+    report.warnings = warnings;
+    report.target = target;
+    report
 }
 
 /// What is seen to at the end of every tick: our pin, what is remembered and recorded.
@@ -266,11 +374,57 @@ async fn pin<R: Runner>(
         report.pin = pin::of_host(policy.pin, context.layout, manager, &policy.package);
         return;
     }
-    let scene = Scene {
+    match context.role {
+        Role::Decider(installer) => {
+            if let Err(error) = have_pinned(context, name, installer, sources, gathered).await {
+                let text = format!("the package may not be pinned: {error:#}");
+                report.warnings.push(text);
+            }
+            tell_pin(policy, gathered, report);
+        }
+        Role::Alone | Role::Installer(_) => {
+            place_pin(context, name, sources, gathered, report).await;
+        }
+    }
+}
+
+/// Has the installer see to the pin, where there is something to do.
+async fn have_pinned<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    installer: &Installer,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+) -> Result<()> {
+    let scene = pin_scene(context);
+    let installed = gathered.facts.installed.value();
+    if pin::is_kept(&scene, sources, &gathered.state, installed)? {
+        return Ok(());
+    }
+    let plan = Plan::new(name, Work::Pin, context.later());
+    let told = installer.carry_out(context.layout, &plan).await?;
+    gathered.warnings.extend(told.warnings);
+    gathered.state.pin = AgentState::load(context.layout, name)?.pin;
+    Ok(())
+}
+
+fn pin_scene<'a, R>(context: &'a Context<'_, R>) -> Scene<'a> {
+    Scene {
         layout: context.layout,
         host: &context.host,
         now: context.later(),
-    };
+    }
+}
+
+/// Sees to the pin, in this process.
+async fn place_pin<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    report: &mut AgentReport,
+) {
+    let scene = pin_scene(context);
     let installed = gathered.facts.installed.value();
     let offering = gathered.offering.as_deref();
     let kept = pin::keep(
@@ -286,6 +440,10 @@ async fn pin<R: Runner>(
             .warnings
             .push(format!("the package may not be pinned: {error:#}"));
     }
+    tell_pin(sources.policy, gathered, report);
+}
+
+fn tell_pin(policy: &Policy, gathered: &Gathered, report: &mut AgentReport) {
     let pin = pin::of_state(policy.pin, &gathered.state);
     report.warnings.extend(
         pin.refused

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod allow;
+mod apply;
 mod channel;
 mod configuration;
 mod generate;
@@ -123,6 +124,7 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Adopt(arguments) => adopt::run(cli, arguments, now).await,
         Command::Reset(_) => reset::image(cli),
         Command::Leave { in_transaction } => leave::run(cli, *in_transaction, now).await,
+        Command::Apply(arguments) => apply::run(cli, arguments, now).await,
         Command::Unpin(_) => unpin::run(cli, now),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { page } => generate::man(*page),

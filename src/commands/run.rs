@@ -7,8 +7,10 @@ use crate::cli::{Cli, RunArguments};
 use crate::config::Policy;
 use crate::decision::Reason;
 use crate::host;
+use crate::installer::{self, Role};
 use crate::outcome::{State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
+use crate::plan::{Plan, Work};
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build};
 use crate::state::agent::AgentState;
@@ -20,7 +22,7 @@ use crate::tick::{Context, Mode, serve};
 use adapters::ProcessRunner;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use tokio::time::Instant;
 
@@ -60,10 +62,16 @@ pub(super) async fn execute(
         return Ok(2);
     }
     let configuration = load_configuration(cli);
+    let terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
+    let installer = (mode == Mode::Act)
+        .then(|| installer::needed(&layout, cli.for_installer(), terminal))
+        .flatten();
+    let role = installer.as_ref().map_or(Role::Alone, Role::Decider);
     if nothing_configured(&configuration).is_err() {
         if mode == Mode::Act && is_root && cli.config.is_none() {
-            if let Turn::Ours(_lock) = exclusive(&layout, mode, is_root)? {
-                release_orphans(&layout, &[], now);
+            if let Turn::Ours(locks) = exclusive(&layout, mode, is_root)? {
+                let _locks = locks.map(|locks| locks.for_role(role));
+                see_to_orphans(&layout, role, &[], now).await;
             }
         }
         return not_configured(cli, arguments, now);
@@ -89,8 +97,8 @@ pub(super) async fn execute(
             .find(|(known, _)| known == name)?;
         agent.1.as_ref().ok()
     };
-    let _lock = match exclusive(&layout, mode, is_root)? {
-        Turn::Ours(lock) => lock,
+    let _locks = match exclusive(&layout, mode, is_root)? {
+        Turn::Ours(locks) => locks.map(|locks| locks.for_role(role)),
         Turn::Not(reason, why) => {
             let document = Document::new(now, host::name(), turned_away(&agents, reason, &why));
             print(cli, &document, arguments.json, Detail::Conclusion, now)?;
@@ -100,7 +108,7 @@ pub(super) async fn execute(
     // An agent that is missing may stand in a file that cannot be read, or in another folder.
     if mode == Mode::Act && cli.config.is_none() && configuration.problems.is_empty() {
         let names = configuration.agents.iter().map(|(name, _)| name.as_str());
-        release_orphans(&layout, &names.collect::<Vec<_>>(), now);
+        see_to_orphans(&layout, role, &names.collect::<Vec<_>>(), now).await;
     }
     let runner = ProcessRunner::new();
     let context = Context {
@@ -114,6 +122,7 @@ pub(super) async fn execute(
         is_root,
         host: host::name(),
         stop: StopRequest::default(),
+        role,
     };
     let mut reports = Vec::new();
     for (name, policy) in agents {
@@ -203,21 +212,56 @@ async fn serve_by_hand(
 
 /// Gives back the pins of agents that are not configured any more. A fault there keeps no
 /// configured agent from its turn.
-fn release_orphans(layout: &Layout, configured: &[&str], now: DateTime<Utc>) {
+async fn see_to_orphans(layout: &Layout, role: Role<'_>, configured: &[&str], now: DateTime<Utc>) {
+    let done = match role {
+        Role::Alone | Role::Installer(_) => release_orphans(layout, configured, now),
+        Role::Decider(installer) => match pin::has_orphans(layout, configured) {
+            Ok(true) => {
+                let plan = Plan::new("", Work::GiveBack, now);
+                installer.carry_out(layout, &plan).await.map(|_| ())
+            }
+            other => other.map(|_| ()),
+        },
+    };
+    if let Err(error) = done {
+        tracing::warn!("a pin of an agent that is not configured any more stays: {error:#}");
+    }
+}
+
+/// Gives them back in this process.
+pub(super) fn release_orphans(
+    layout: &Layout,
+    configured: &[&str],
+    now: DateTime<Utc>,
+) -> Result<()> {
     let host = host::name();
     let scene = Scene {
         layout,
         host: &host,
         now,
     };
-    if let Err(error) = pin::release_orphans(&scene, configured) {
-        tracing::warn!("a pin of an agent that is not configured any more stays: {error:#}");
+    pin::release_orphans(&scene, configured)
+}
+
+/// What a run holds: that no other run begins, and that nobody else changes packages.
+pub(super) struct Locks {
+    _run: Lock,
+    transaction: Option<Lock>,
+}
+
+impl Locks {
+    /// Leaves the second to the installer that this process starts.
+    fn for_role(mut self, role: Role<'_>) -> Self {
+        if matches!(role, Role::Decider(_)) {
+            self.transaction = None;
+        }
+        self
     }
 }
 
 /// Whether it is our turn.
 pub(super) enum Turn {
-    Ours(Option<Lock>),
+    Ours(Option<Locks>),
     Not(Reason, String),
 }
 
@@ -231,10 +275,19 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
         return Ok(Turn::Not(Reason::NeedsRoot, why.to_owned()));
     }
     files::create_folder(&layout.run_time(), 0o755)?;
-    Ok(match acquire(&layout.lock())? {
-        Acquired::Ours(lock) => {
-            files::sweep(&[&layout.agents(), &layout.journals(), &layout.run_time()]);
-            Turn::Ours(Some(lock))
+    let run = match acquire(&layout.lock())? {
+        Acquired::Ours(lock) => lock,
+        Acquired::Busy(holder) => return Ok(Turn::Not(Reason::AnotherInstance, holder)),
+    };
+    // An installer may be at work although the run that started it is gone.
+    Ok(match acquire(&layout.transaction_lock())? {
+        Acquired::Ours(transaction) => {
+            let (plans, run_time) = (layout.plans(), layout.run_time());
+            files::sweep(&[&layout.agents(), &layout.journals(), &plans, &run_time]);
+            Turn::Ours(Some(Locks {
+                _run: run,
+                transaction: Some(transaction),
+            }))
         }
         Acquired::Busy(holder) => Turn::Not(Reason::AnotherInstance, holder),
     })
@@ -243,7 +296,7 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
 /// Writes the document for `status` and monitoring, which need neither root nor a network.
 ///
 /// A run over some agents leaves what is known of the others, and the age of that.
-fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
+pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
     let kept = files::read_if_there(&layout.status())?
         .and_then(|text| serde_json::from_str::<Document>(&text).ok());
     let of = |document: &Document, name: &str| {

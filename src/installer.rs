@@ -1,0 +1,269 @@
+//! The installer as a process of PID 1's: it works in no sandbox of ours, and goes on when this
+//! program, the agent or the operator's session ends.
+
+use crate::plan::Plan;
+use crate::report::AgentReport;
+use crate::state::{Layout, files};
+use adapters::runner::find_program;
+use anyhow::{Context as _, Result, bail};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep, timeout};
+
+/// The transient unit.
+pub const UNIT: &str = "agent-updater-apply.service";
+/// The decider's own unit.
+pub const DECIDER: &str = "agent-updater.service";
+
+/// How long the decider waits. The installer is never ended by it.
+const PATIENCE: Duration = Duration::from_secs(3 * 60 * 60);
+/// How long the unit's name may still be taken by the one before, which PID 1 is about to forget.
+const FORGETTING: Duration = Duration::from_secs(5);
+
+/// How much of what it says is kept, for an error.
+const MOST_BYTES: usize = 16 * 1024;
+
+/// Properties of the unit. None of them is a sandbox: maintainer scripts do anything.
+const PROPERTIES: [&str; 4] = [
+    // Whatever ends this program, the package manager's processes go on and are waited for.
+    "--property=KillMode=process",
+    // A shutdown waits for a transaction.
+    "--property=TimeoutStopSec=900",
+    "--property=SyslogIdentifier=agent-updater",
+    "--property=Nice=10",
+];
+
+/// How the installer is called.
+#[derive(Clone, Debug)]
+pub struct Installer {
+    /// Arguments before `apply`.
+    pub arguments: Vec<String>,
+    /// Whether a person waits for it, who is to see its progress and may stop it.
+    pub attended: bool,
+}
+
+/// Who makes the changes that a tick decides on.
+#[derive(Clone, Copy, Debug)]
+pub enum Role<'a> {
+    /// This process.
+    Alone,
+    /// An installer that this process starts for it.
+    Decider(&'a Installer),
+    /// This process is the installer.
+    Installer(&'a Plan),
+}
+
+/// The installer for this process; `None` where it does everything itself: without systemd, and
+/// where nothing but its own end can end it.
+pub fn needed(layout: &Layout, arguments: Vec<String>, terminal: bool) -> Option<Installer> {
+    if !crate::host::has_systemd(layout) || find_program("systemd-run").is_none() {
+        return None;
+    }
+    let group = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let service = service_of(&group);
+    // In a service, its own or another: what restarts that would cut a transaction off. A session
+    // that the agent itself gave is in the agent's.
+    (service.is_some() || terminal).then(|| Installer {
+        arguments,
+        attended: service != Some(DECIDER),
+    })
+}
+
+/// The service that a process is in, by its control groups. Pure.
+fn service_of(groups: &str) -> Option<&str> {
+    let of_systemd = groups
+        .lines()
+        .filter_map(|line| line.split_once(':')?.1.split_once(':'))
+        .find(|(controllers, _)| *controllers == "name=systemd")
+        .or_else(|| {
+            groups
+                .lines()
+                .filter_map(|line| line.split_once(':')?.1.split_once(':'))
+                .find(|(controllers, _)| controllers.is_empty())
+        });
+    of_systemd?
+        .1
+        .split('/')
+        .find(|part| part.ends_with(".service") && !part.starts_with("user@"))
+}
+
+impl Installer {
+    /// Has a plan carried out, and returns what came of it.
+    ///
+    /// # Errors
+    /// PID 1 does not start it, or it ended without saying what came of it.
+    pub async fn carry_out(&self, layout: &Layout, plan: &Plan) -> Result<AgentReport> {
+        plan.write(layout)?;
+        let told = layout.outcome(&plan.agent);
+        files::remove(&told)?;
+        let started = Instant::now();
+        let (status, said) = loop {
+            let (status, said) = self.run(&layout.plan(&plan.agent)).await?;
+            let taken = said.contains("already loaded") || said.contains("already exists");
+            if !taken || started.elapsed() > FORGETTING {
+                break (status, said);
+            }
+            sleep(Duration::from_millis(100)).await;
+        };
+        let text = files::read_if_there(&told)?;
+        files::remove(&told)?;
+        match text {
+            Some(text) => serde_json::from_str(&text).context("read what the installer says"),
+            None => {
+                files::remove(&layout.plan(&plan.agent))?;
+                bail!(
+                    "{UNIT} ended without a report ({status}): {}",
+                    last_line(&said)
+                )
+            }
+        }
+    }
+
+    async fn run(&self, plan: &Path) -> Result<(ExitStatus, String)> {
+        let mut child = self.command(plan)?.spawn().context("run systemd-run")?;
+        let mut said = Vec::new();
+        let pipe = child.stderr.take();
+        let ended = {
+            let mut reading = std::pin::pin!(self.pass_on(pipe, &mut said));
+            let mut waiting = std::pin::pin!(timeout(PATIENCE, self.wait(&mut child)));
+            tokio::select! {
+                ended = &mut waiting => {
+                    // Whatever it left behind may hold the pipe open.
+                    let _ = timeout(Duration::from_secs(1), reading).await;
+                    ended
+                }
+                () = &mut reading => waiting.await,
+            }
+        };
+        match ended {
+            Ok(status) => Ok((status?, String::from_utf8_lossy(&said).into_owned())),
+            Err(_) => bail!("{UNIT} still runs after {} s", PATIENCE.as_secs()),
+        }
+    }
+
+    /// What systemd-run says, and for a person the installer itself.
+    async fn pass_on(&self, pipe: Option<ChildStderr>, said: &mut Vec<u8>) {
+        let Some(mut pipe) = pipe else { return };
+        let mut buffer = vec![0; 4096];
+        while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+            if self.attended {
+                let _ = std::io::stderr().write_all(&buffer[..count]);
+            }
+            said.extend_from_slice(&buffer[..count]);
+            let excess = said.len().saturating_sub(MOST_BYTES);
+            said.drain(..excess);
+        }
+    }
+
+    fn command(&self, plan: &Path) -> Result<Command> {
+        let program = find_program("systemd-run").context("systemd-run is missing")?;
+        let mut command = Command::new(program);
+        command
+            .args(["--wait", "--collect", "--quiet", "--no-ask-password"])
+            .arg(format!("--unit={UNIT}"))
+            .arg(
+                "--description=Agent updater: install, observe, and go back where it does not work",
+            )
+            .args(PROPERTIES)
+            .args(self.attended.then_some("--pipe"))
+            .arg("--")
+            .arg(own_program()?)
+            .args(&self.arguments)
+            .args(["apply", "--plan"])
+            .arg(plan)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LC_ALL", "C.UTF-8")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            // A key on the terminal is for this process, which passes it on.
+            .process_group(0);
+        Ok(command)
+    }
+
+    /// Waits for the end. Whoever stops this process by hand means the change; what stops the
+    /// decider's unit does not.
+    async fn wait(&self, child: &mut Child) -> Result<ExitStatus> {
+        if !self.attended {
+            return Ok(child.wait().await?);
+        }
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        loop {
+            tokio::select! {
+                status = child.wait() => return Ok(status?),
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::warn!("asked to stop: a transaction is finished first, in {UNIT}");
+            ask_to_stop().await;
+        }
+    }
+}
+
+/// Passes a wish to stop on to the installer, which ends where nothing is cut off by it.
+async fn ask_to_stop() {
+    if let Some(program) = find_program("systemctl") {
+        let asked = Command::new(program)
+            .args(["kill", "--kill-who=main", "--signal=TERM", UNIT])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .await;
+        if let Err(error) = asked {
+            tracing::warn!("{UNIT} cannot be asked to stop: {error}");
+        }
+    }
+}
+
+/// This program, also when its own package was updated since it was started.
+fn own_program() -> Result<PathBuf> {
+    let path = std::env::current_exe().context("find this program")?;
+    let text = path.to_string_lossy();
+    Ok(text
+        .strip_suffix(" (deleted)")
+        .map_or_else(|| path.clone(), PathBuf::from))
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or("it said nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_service_a_process_is_in() {
+        let table = [
+            ("0::/system.slice/agent-updater.service\n", Some(DECIDER)),
+            (
+                "0::/system.slice/teleport.service/session-1\n",
+                Some("teleport.service"),
+            ),
+            ("0::/user.slice/user-0.slice/session-3.scope\n", None),
+            (
+                "0::/user.slice/user-0.slice/user@0.service/app.slice/x.scope\n",
+                None,
+            ),
+            // Both hierarchies: the one that systemd keeps counts.
+            (
+                "5:cpu,cpuacct:/a.service\n1:name=systemd:/system.slice/ssh.service\n0::/b.service\n",
+                Some("ssh.service"),
+            ),
+            ("0::/\n", None),
+            ("", None),
+        ];
+        for (groups, expected) in table {
+            assert_eq!(service_of(groups), expected, "{groups}");
+        }
+    }
+}
