@@ -3,6 +3,7 @@ use super::run::{Turn, exclusive};
 use super::{layout, load_configuration};
 use crate::cli::Cli;
 use crate::host;
+use crate::installer::Role;
 use crate::outcome::exit_code;
 use crate::pin::{self, release_all};
 use crate::state::agent::AgentState;
@@ -63,6 +64,7 @@ pub(super) async fn run(cli: &Cli, in_transaction: bool, now: DateTime<Utc>) -> 
         is_root: true,
         host: host.clone(),
         stop: StopRequest::default(),
+        role: Role::Alone,
     };
     let mut lines = Vec::new();
     let mut code = 0;
@@ -118,11 +120,24 @@ async fn turn(layout: &Layout) -> Result<Turn> {
     }
 }
 
+/// Whether that process is this program: a lock file names its last holder, whose number may be
+/// another process's by now.
+fn is_ours(pid: rustix::process::Pid) -> bool {
+    let own = std::env::current_exe().ok();
+    let pid = u32::try_from(pid.as_raw_nonzero().get()).unwrap_or_default();
+    let theirs = host::executable(pid).map(|(path, _)| path);
+    own.is_some() && own == theirs
+}
+
 fn ask_to_stop(layout: &Layout) {
-    let holder = files::read_if_there(&layout.lock()).ok().flatten();
-    let pid = holder.and_then(|text| text.trim().parse::<i32>().ok());
-    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
-        // It may have ended meanwhile.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    for lock in [layout.lock(), layout.transaction_lock()] {
+        let holder = files::read_if_there(&lock).ok().flatten();
+        let pid = holder.and_then(|text| text.trim().parse::<i32>().ok());
+        let pid = pid.and_then(rustix::process::Pid::from_raw);
+        // One of the two may be nobody's just now, and its number ours, as that of who had it last.
+        if let Some(pid) = pid.filter(|pid| *pid != rustix::process::getpid() && is_ours(*pid)) {
+            // It may have ended meanwhile.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
     }
 }

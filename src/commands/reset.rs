@@ -50,8 +50,8 @@ pub(super) fn image(cli: &Cli) -> Result<u8> {
             let path = entry
                 .with_context(|| format!("read {}", folder.display()))?
                 .path();
-            // The lock is ours just now, and says nothing.
-            if path == layout.lock() {
+            // The locks are ours just now, and say nothing.
+            if path == layout.lock() || path == layout.transaction_lock() {
                 continue;
             }
             let removed = if path.is_dir() && !path.is_symlink() {

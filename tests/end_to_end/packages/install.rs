@@ -89,7 +89,10 @@ fn an_image_remembers_nothing_and_keeps_configuration_and_pin() {
         host.shell("find /var/lib/agent-updater /var/cache/agent-updater -mindepth 1"),
         ""
     );
-    assert_eq!(host.shell("ls /run/agent-updater"), "lock");
+    assert_eq!(
+        host.shell("ls /run/agent-updater"),
+        "lock\ntransaction.lock"
+    );
     host.shell("test -s /etc/agent-updater/config.toml && test -s /etc/apt/preferences.d/agent-updater-demo-agent.pref");
     // The clone's first tick.
     let run = host.updater(&["run", "--json"]);
