@@ -32,21 +32,25 @@ pub(crate) fn script(shell: Shell) -> Result<String> {
     }
     let script = String::from_utf8(script).context("completions are text")?;
     Ok(match shell {
-        Shell::Bash => bash(script),
+        Shell::Bash => bash(script)?,
         Shell::Zsh => zsh(&script)?,
         Shell::Fish => fish(script),
     })
 }
 
 /// The generated function first, then the names beside its proposals where no option is typed.
-fn bash(mut script: String) -> String {
+fn bash(mut script: String) -> Result<String> {
+    let (generated, _) = script
+        .split_once("() {")
+        .context("the completions for bash do not begin as expected")?;
+    let generated = generated.to_owned();
     let commands = TAKE_AGENTS.join("|");
     let _ = write!(
         script,
         r#"
 _agent-updater_with_agents() {{
     local word
-    _agent-updater "$@"
+    {generated} "$@"
     case "${{COMP_WORDS[COMP_CWORD]}}" in -*) return 0 ;; esac
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         case "$word" in
@@ -62,7 +66,7 @@ complete -F _agent-updater_with_agents -o nosort -o bashdefault -o default agent
     complete -F _agent-updater_with_agents -o bashdefault -o default agent-updater
 "#
     );
-    script
+    Ok(script)
 }
 
 /// In the generated specifications the action of an agent's argument is that of any file.
@@ -123,6 +127,39 @@ mod tests {
         taking.sort_unstable();
         known.sort_unstable();
         assert_eq!(taking, known);
+    }
+
+    /// What bash proposes for the last of the words.
+    fn proposed(words: &[&str]) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), script(Shell::Bash).unwrap()).unwrap();
+        let (last, before) = words.split_last().unwrap();
+        let line = format!(
+            "agent-updater() {{ printf '[agents.demo]\\npin = true\\n[agents.other]\\n'; }}
+             . {}
+             COMP_WORDS=({} '{last}') COMP_CWORD={}
+             _agent-updater_with_agents agent-updater '{last}' '{}'
+             echo \"${{COMPREPLY[*]}}\"",
+            file.path().display(),
+            before.join(" "),
+            before.len(),
+            before.last().unwrap()
+        );
+        let output = std::process::Command::new("bash")
+            .args(["-c", &line])
+            .output();
+        let output = output.unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    #[test]
+    fn bash_completes_commands_options_and_agents() {
+        assert_eq!(proposed(&["agent-updater", "hold", ""]), "demo other");
+        assert_eq!(proposed(&["agent-updater", "rollback", "de"]), "demo");
+        assert!(proposed(&["agent-updater", "hold", "--u"]).contains("--until"));
+        assert!(proposed(&["agent-updater", "rollb"]).contains("rollback"));
+        assert!(!proposed(&["agent-updater", "config", ""]).contains("demo"));
     }
 
     #[test]

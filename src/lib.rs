@@ -5,7 +5,7 @@
 //! tells. The package managers themselves are values of the crate `adapters`.
 
 /// Coming from the ancestor, Teleport's package-manager updater.
-mod ancestor;
+pub mod ancestor;
 /// What an operator asks for instead of the version server.
 pub mod by_hand;
 /// One change, from the decision to what came of it.

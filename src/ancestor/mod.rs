@@ -8,6 +8,7 @@ pub(crate) use stops::{Taken, YUM_FILES, ZYPPER_LOCKS, take_over};
 use crate::config::{self, Configuration, Fragment, of_fragments};
 use crate::state::{Layout, files};
 use anyhow::Result;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -78,6 +79,9 @@ pub fn settings(layout: &Layout) -> Result<Option<Settings>> {
 }
 
 /// Our configuration of the same agent, and remarks on what has no counterpart.
+///
+/// # Errors
+/// It was never told where its version server is.
 pub fn translate(settings: &Settings, name: &str) -> Result<(String, Vec<String>), String> {
     let Some(endpoint) = &settings.endpoint else {
         return Err(format!("{FOLDER}/endpoint is not there or empty"));
@@ -96,7 +100,7 @@ pub fn translate(settings: &Settings, name: &str) -> Result<(String, Vec<String>
     );
     match settings.installer.as_deref() {
         Some(manager @ ("apt" | "yum" | "zypper")) => {
-            text.push_str(&format!("package_manager = \"{manager}\"\n"));
+            let _ = writeln!(text, "package_manager = \"{manager}\"");
         }
         Some(other) => remarks.push(format!(
             "the installer \"{other}\" is none of this program; it takes the package manager that the host has"

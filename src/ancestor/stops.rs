@@ -2,6 +2,7 @@
 //! package is taken over; an administrator's pattern stays, and stops this program as ever.
 
 use adapters::{CommandSpec, ConfigurationFile, ManagerKind, PackageName};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,7 +88,7 @@ fn without_exclude(text: &str, package: &str) -> Option<String> {
         changed = true;
         let left: Vec<&str> = words().filter(|word| *word != package).collect();
         if !left.is_empty() {
-            rest.push_str(&format!("{key}={}\n", left.join(" ")));
+            let _ = writeln!(rest, "{key}={}", left.join(" "));
         }
     }
     changed.then_some(rest)

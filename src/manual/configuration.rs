@@ -4,6 +4,15 @@
 use crate::config::EXAMPLE;
 use clap_mangen::roff::{Roff, bold, roman};
 
+/// The example's first line, which is for whoever meets the file by itself.
+const TITLE: &str = "agent-updater: /etc/agent-updater/config.toml";
+
+/// What the example says of its own marks, and what stands for it in the page.
+const MARKS: (&str, &str) = (
+    "Below, `#key = value` shows a default. `##key = value` is an example of a key that has none.",
+    "Below, a value marked (default) is what a key means that is not set; the others are examples.",
+);
+
 /// One paragraph of the example.
 #[derive(Debug, Eq, PartialEq)]
 enum Block<'a> {
@@ -110,6 +119,10 @@ fn comments(roff: &mut Roff, lines: &[&str]) {
             roff.control(if indented { "nf" } else { "fi" }, []);
             is_verbatim = indented;
         }
+        if line == &TITLE {
+            continue;
+        }
+        let line = if line == &MARKS.0 { &MARKS.1 } else { line };
         if line.is_empty() {
             roff.control("PP", []);
         } else {
@@ -128,6 +141,10 @@ mod tests {
     #[test]
     fn every_key_of_the_example_is_in_the_page() {
         let page = page();
+        assert!(
+            !page.contains("##key") && !page.contains(TITLE),
+            "the marks of the example"
+        );
         let mut count = 0;
         for block in blocks(EXAMPLE) {
             let Block::Keys { keys, .. } = block else {

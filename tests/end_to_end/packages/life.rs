@@ -27,9 +27,6 @@ fn lives(mut setup: Setup) {
         "success"
     );
     assert_eq!(host.shell("journalctl -q -t agent-updater -o cat"), "");
-    host.shell("agent-updater man | gzip | cmp - /usr/share/man/man8/agent-updater.8.gz 2>/dev/null || \
-                agent-updater man | cmp - <(zcat /usr/share/man/man8/agent-updater.8.gz 2>/dev/null) 2>/dev/null || true");
-
     host.configure("");
     let run = host.exec(&["agent-updater", "run"]);
     assert_eq!(run.code, 0, "{}", run.all());
@@ -57,11 +54,7 @@ fn lives(mut setup: Setup) {
         host.shell("systemctl list-timers --all --no-legend | grep agent-updater || true"),
         ""
     );
-    assert_eq!(
-        host.shell("ls -d /var/cache/agent-updater /run/agent-updater 2>/dev/null || true")
-            .contains("/run"),
-        false
-    );
+    host.shell("test ! -e /run/agent-updater");
     assert_eq!(kept(&host), before);
     assert_eq!(host.pid(), pid, "the agent was touched");
 
@@ -106,28 +99,43 @@ with_each_manager! {
     }
 }
 
-/// Debian 13 has apt 3, systemd 257 and its own ways of enabling units.
-mod on_trixie {
+/// The other releases, with systemd 247 and 257, apt 2.2 and 3.
+mod on_other_releases {
     use super::*;
 
-    fn with(manager: &'static str) {
+    fn with(manager: &'static str, release: &'static str) {
         let mut setup = Setup::new(manager);
-        setup.release = "trixie";
+        setup.release = release;
         lives(setup);
     }
 
     #[test]
-    fn apt() {
-        with("apt");
+    fn bullseye_apt() {
+        with("apt", "bullseye");
     }
 
     #[test]
-    fn yum() {
-        with("yum");
+    fn bullseye_yum() {
+        with("yum", "bullseye");
     }
 
     #[test]
-    fn zypper() {
-        with("zypper");
+    fn bullseye_zypper() {
+        with("zypper", "bullseye");
+    }
+
+    #[test]
+    fn trixie_apt() {
+        with("apt", "trixie");
+    }
+
+    #[test]
+    fn trixie_yum() {
+        with("yum", "trixie");
+    }
+
+    #[test]
+    fn trixie_zypper() {
+        with("zypper", "trixie");
     }
 }
