@@ -77,20 +77,22 @@ pub fn needed(layout: &Layout, arguments: Vec<String>, terminal: bool) -> Option
 
 /// The service that a process is in, by its control groups. Pure.
 fn service_of(groups: &str) -> Option<&str> {
-    let of_systemd = groups
-        .lines()
-        .filter_map(|line| line.split_once(':')?.1.split_once(':'))
-        .find(|(controllers, _)| *controllers == "name=systemd")
-        .or_else(|| {
-            groups
-                .lines()
-                .filter_map(|line| line.split_once(':')?.1.split_once(':'))
-                .find(|(controllers, _)| controllers.is_empty())
-        });
-    of_systemd?
-        .1
-        .split('/')
-        .find(|part| part.ends_with(".service") && !part.starts_with("user@"))
+    let of = |wanted: &'static str| {
+        groups
+            .lines()
+            .filter_map(|line| line.split_once(':')?.1.split_once(':'))
+            .filter(move |(controllers, _)| *controllers == wanted)
+            .flat_map(|(_, path)| path.split('/'))
+            .find(|part| part.ends_with(".service") && !part.starts_with("user@"))
+    };
+    // On a host with both hierarchies systemd keeps its own; elsewhere there is the other alone.
+    of("name=systemd").or_else(|| of(""))
+}
+
+/// Whether this process is the decider in its own unit, which sees a host that it cannot change.
+pub fn is_shut_in() -> bool {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    service_of(&groups) == Some(DECIDER)
 }
 
 impl Installer {
@@ -258,6 +260,11 @@ mod tests {
             (
                 "5:cpu,cpuacct:/a.service\n1:name=systemd:/system.slice/ssh.service\n0::/b.service\n",
                 Some("ssh.service"),
+            ),
+            // A container on such a host.
+            (
+                "1:name=systemd:/\n0::/lab/payload/system.slice/agent-updater.service\n",
+                Some(DECIDER),
             ),
             ("0::/\n", None),
             ("", None),

@@ -4,6 +4,8 @@
 //! what the repository offers, `transaction` makes the change, looks at what came of it and undoes it, `report`
 //! tells. The package managers themselves are values of the crate `adapters`.
 
+/// What is told of a change and of a tick.
+pub mod announce;
 /// What an operator asks for instead of the version server.
 pub mod by_hand;
 /// One change, from the decision to what came of it.
