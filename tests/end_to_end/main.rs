@@ -15,6 +15,7 @@ mod support;
 #[allow(unreachable_pub, reason = "a module of a test binary")]
 mod laboratory;
 
+mod at_home;
 mod decision;
 mod hostile;
 mod interface;
