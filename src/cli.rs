@@ -276,6 +276,9 @@ pub struct RunArguments {
     /// As the timer and cron call it: a fault from outside that may pass is no failure
     #[arg(long, conflicts_with_all = ["now", "dry_run", "to"])]
     pub scheduled: bool,
+    /// Make changes in this process, also where an installer of its own would be started
+    #[arg(long, hide = true)]
+    pub in_process: bool,
     /// Print one JSON document on standard output
     #[arg(long)]
     pub json: bool,

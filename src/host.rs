@@ -1,6 +1,7 @@
 //! What is asked of the host itself: its name, its package managers, its disks.
 
 use crate::decision::Platform;
+use crate::installer::is_shut_in;
 use crate::state::operator::Person;
 use crate::state::{Layout, files};
 use adapters::{Apt, ConfigurationFile, ManagerKind, PackageManager, Yum, Zypper};
@@ -141,8 +142,10 @@ fn unsupported(layout: &Layout) -> Option<String> {
         return Some("this is an ostree host; its packages change with its image".to_owned());
     }
     let usr = rustix::fs::statvfs(layout.host("/usr")).ok()?;
-    usr.f_flag
+    // The decider's unit has everything read-only; there the installer finds out.
+    (usr.f_flag
         .contains(rustix::fs::StatVfsMountFlags::RDONLY)
+        && !is_shut_in())
         .then(|| "/usr is read-only; packages of this host change with its image or by transactional-update".to_owned())
 }
 

@@ -14,18 +14,17 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
-/// The transient unit.
-pub const UNIT: &str = "agent-updater-apply.service";
+/// What the names of the transient units begin with. Each has its own: a daemon that a package
+/// manager leaves behind (gpg-agent) keeps a unit loaded, and with it the name taken. Two installers at
+/// once are kept apart by the lock.
+const UNIT: &str = "agent-updater-apply-";
 /// The decider's own unit.
 pub const DECIDER: &str = "agent-updater.service";
 
 /// How long the decider waits. The installer is never ended by it.
 const PATIENCE: Duration = Duration::from_secs(3 * 60 * 60);
-/// How long the unit's name may still be taken by the one before, which PID 1 is about to forget.
-const FORGETTING: Duration = Duration::from_secs(5);
-
 /// How much of what it says is kept, for an error.
 const MOST_BYTES: usize = 16 * 1024;
 
@@ -77,20 +76,22 @@ pub fn needed(layout: &Layout, arguments: Vec<String>, terminal: bool) -> Option
 
 /// The service that a process is in, by its control groups. Pure.
 fn service_of(groups: &str) -> Option<&str> {
-    let of_systemd = groups
-        .lines()
-        .filter_map(|line| line.split_once(':')?.1.split_once(':'))
-        .find(|(controllers, _)| *controllers == "name=systemd")
-        .or_else(|| {
-            groups
-                .lines()
-                .filter_map(|line| line.split_once(':')?.1.split_once(':'))
-                .find(|(controllers, _)| controllers.is_empty())
-        });
-    of_systemd?
-        .1
-        .split('/')
-        .find(|part| part.ends_with(".service") && !part.starts_with("user@"))
+    let of = |wanted: &'static str| {
+        groups
+            .lines()
+            .filter_map(|line| line.split_once(':')?.1.split_once(':'))
+            .filter(move |(controllers, _)| *controllers == wanted)
+            .flat_map(|(_, path)| path.split('/'))
+            .find(|part| part.ends_with(".service") && !part.starts_with("user@"))
+    };
+    // On a host with both hierarchies systemd keeps its own; elsewhere there is the other alone.
+    of("name=systemd").or_else(|| of(""))
+}
+
+/// Whether this process is the decider in its own unit, which sees a host that it cannot change.
+pub fn is_shut_in() -> bool {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    service_of(&groups) == Some(DECIDER)
 }
 
 impl Installer {
@@ -102,15 +103,11 @@ impl Installer {
         plan.write(layout)?;
         let told = layout.outcome(&plan.agent);
         files::remove(&told)?;
-        let started = Instant::now();
-        let (status, said) = loop {
-            let (status, said) = self.run(&layout.plan(&plan.agent)).await?;
-            let taken = said.contains("already loaded") || said.contains("already exists");
-            if !taken || started.elapsed() > FORGETTING {
-                break (status, said);
-            }
-            sleep(Duration::from_millis(100)).await;
-        };
+        let unit = format!(
+            "{UNIT}{}.service",
+            plan.written_at.format("%Y%m%dT%H%M%S%.3fZ")
+        );
+        let (status, said) = self.run(&unit, &layout.plan(&plan.agent)).await?;
         let text = files::read_if_there(&told)?;
         files::remove(&told)?;
         match text {
@@ -118,20 +115,23 @@ impl Installer {
             None => {
                 files::remove(&layout.plan(&plan.agent))?;
                 bail!(
-                    "{UNIT} ended without a report ({status}): {}",
+                    "{unit} ended without a report ({status}): {}",
                     last_line(&said)
                 )
             }
         }
     }
 
-    async fn run(&self, plan: &Path) -> Result<(ExitStatus, String)> {
-        let mut child = self.command(plan)?.spawn().context("run systemd-run")?;
+    async fn run(&self, unit: &str, plan: &Path) -> Result<(ExitStatus, String)> {
+        let mut child = self
+            .command(unit, plan)?
+            .spawn()
+            .context("run systemd-run")?;
         let mut said = Vec::new();
         let pipe = child.stderr.take();
         let ended = {
             let mut reading = std::pin::pin!(self.pass_on(pipe, &mut said));
-            let mut waiting = std::pin::pin!(timeout(PATIENCE, self.wait(&mut child)));
+            let mut waiting = std::pin::pin!(timeout(PATIENCE, self.wait(unit, &mut child)));
             tokio::select! {
                 ended = &mut waiting => {
                     // Whatever it left behind may hold the pipe open.
@@ -143,7 +143,7 @@ impl Installer {
         };
         match ended {
             Ok(status) => Ok((status?, String::from_utf8_lossy(&said).into_owned())),
-            Err(_) => bail!("{UNIT} still runs after {} s", PATIENCE.as_secs()),
+            Err(_) => bail!("{unit} still runs after {} s", PATIENCE.as_secs()),
         }
     }
 
@@ -161,12 +161,12 @@ impl Installer {
         }
     }
 
-    fn command(&self, plan: &Path) -> Result<Command> {
+    fn command(&self, unit: &str, plan: &Path) -> Result<Command> {
         let program = find_program("systemd-run").context("systemd-run is missing")?;
         let mut command = Command::new(program);
         command
             .args(["--wait", "--collect", "--quiet", "--no-ask-password"])
-            .arg(format!("--unit={UNIT}"))
+            .arg(format!("--unit={unit}"))
             .arg(
                 "--description=Agent updater: install, observe, and go back where it does not work",
             )
@@ -190,7 +190,7 @@ impl Installer {
 
     /// Waits for the end. Whoever stops this process by hand means the change; what stops the
     /// decider's unit does not.
-    async fn wait(&self, child: &mut Child) -> Result<ExitStatus> {
+    async fn wait(&self, unit: &str, child: &mut Child) -> Result<ExitStatus> {
         if !self.attended {
             return Ok(child.wait().await?);
         }
@@ -202,24 +202,24 @@ impl Installer {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            tracing::warn!("asked to stop: a transaction is finished first, in {UNIT}");
-            ask_to_stop().await;
+            tracing::warn!("asked to stop: a transaction is finished first, in {unit}");
+            ask_to_stop(unit).await;
         }
     }
 }
 
 /// Passes a wish to stop on to the installer, which ends where nothing is cut off by it.
-async fn ask_to_stop() {
+async fn ask_to_stop(unit: &str) {
     if let Some(program) = find_program("systemctl") {
         let asked = Command::new(program)
-            .args(["kill", "--kill-who=main", "--signal=TERM", UNIT])
+            .args(["kill", "--kill-who=main", "--signal=TERM", unit])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
             .await;
         if let Err(error) = asked {
-            tracing::warn!("{UNIT} cannot be asked to stop: {error}");
+            tracing::warn!("{unit} cannot be asked to stop: {error}");
         }
     }
 }
@@ -258,6 +258,11 @@ mod tests {
             (
                 "5:cpu,cpuacct:/a.service\n1:name=systemd:/system.slice/ssh.service\n0::/b.service\n",
                 Some("ssh.service"),
+            ),
+            // A container on such a host.
+            (
+                "1:name=systemd:/\n0::/lab/payload/system.slice/agent-updater.service\n",
+                Some(DECIDER),
             ),
             ("0::/\n", None),
             ("", None),

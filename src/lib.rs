@@ -6,6 +6,8 @@
 
 /// Coming from the ancestor, Teleport's package-manager updater.
 pub mod ancestor;
+/// What is told of a change and of a tick.
+pub mod announce;
 /// What an operator asks for instead of the version server.
 pub mod by_hand;
 /// One change, from the decision to what came of it.

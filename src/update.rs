@@ -1,6 +1,7 @@
 //! Begins the transaction that a decision asks for, or takes up one that was cut off, and puts what
 //! came of it into the report.
 
+use crate::announce;
 use crate::change::guard;
 use crate::config::Policy;
 use crate::decision::{Reason, Timing};
@@ -147,10 +148,7 @@ pub(crate) async fn carry_out<R: Runner>(
         repairs: 0,
         hold: by_hand.map(|by_hand| by_hand.hold(&gathered.state, started_at)),
     };
-    tracing::info!(
-        agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),
-        "updating"
-    );
+    announce::begun(name, &transaction);
     let mut journal = Journal::load(context.layout, name)?;
     let applied = install(
         &scene,

@@ -8,6 +8,7 @@ mod configuration;
 mod generate;
 mod hold;
 mod leave;
+mod logging;
 mod operator;
 mod reset;
 mod rollback;
@@ -19,6 +20,8 @@ mod unpin;
 mod until;
 
 use crate::cli::{Cli, Color, Command, RunArguments};
+pub use logging::start_logging;
+
 use crate::config::{self, Configuration};
 use crate::decision::Reason;
 use crate::guard;
@@ -30,24 +33,6 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
-
-/// Sends events to standard error: warnings, and more with `-v`.
-pub fn start_logging(cli: &Cli) {
-    use tracing_subscriber::filter::LevelFilter;
-    let level = match (cli.quiet, cli.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) => LevelFilter::WARN,
-        (false, 1) => LevelFilter::INFO,
-        (false, _) => LevelFilter::DEBUG,
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr)
-        .with_ansi(colored(cli, io::stderr().is_terminal()))
-        .with_target(false)
-        .without_time()
-        .init();
-}
 
 /// Prints an error with its causes, and the way out where it has one.
 pub fn complain(error: &anyhow::Error) {

@@ -1,7 +1,9 @@
+use super::logging::is_journal;
 use super::operator::refuse;
 use super::{
     ConfiguredAgent, layout, load_configuration, misconfigured, nothing_configured, print, selected,
 };
+use crate::announce;
 use crate::by_hand::Request;
 use crate::cli::{Cli, RunArguments};
 use crate::config::Policy;
@@ -63,7 +65,7 @@ pub(super) async fn execute(
     }
     let configuration = load_configuration(cli);
     let terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
-    let installer = (mode == Mode::Act)
+    let installer = (mode == Mode::Act && !arguments.in_process)
         .then(|| installer::needed(&layout, cli.for_installer(), terminal))
         .flatten();
     let role = installer.as_ref().map_or(Role::Alone, Role::Decider);
@@ -135,13 +137,28 @@ pub(super) async fn execute(
         });
     }
     let document = Document::new(now, context.host.clone(), reports);
+    let code = exit_code(&document, arguments, policy, now);
     // Told first: what came of a change must not be lost with a disk that is full.
-    print(cli, &document, arguments.json, detail, now)?;
+    if mode == Mode::Act {
+        for report in &document.agents {
+            announce::tick(report, code == 0);
+        }
+    }
+    if arguments.json || !is_told_otherwise(arguments, &document, code) {
+        print(cli, &document, arguments.json, detail, now)?;
+    }
     if mode == Mode::Act {
         let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
         publish(&layout, &document, &names)?;
     }
-    Ok(exit_code(&document, arguments, policy, now))
+    Ok(code)
+}
+
+/// Whether nobody is to read the report on standard output: the journal has it, or cron would mail
+/// that nothing has happened.
+fn is_told_otherwise(arguments: &RunArguments, document: &Document, code: u8) -> bool {
+    let news = document.changed || code != 0;
+    arguments.scheduled && (is_journal() || (!news && !io::stdout().is_terminal()))
 }
 
 /// Whether it is one agent; says so where it is not.

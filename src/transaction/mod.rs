@@ -13,6 +13,7 @@ mod settle;
 /// What follows from the evidence. Pure.
 mod step;
 
+use crate::announce;
 use crate::config::Policy;
 use crate::decision::Reason;
 use crate::health::probe::{Examination, Probes};
@@ -162,9 +163,11 @@ pub(crate) async fn recover<R: Runner>(
 ) -> Result<Applied> {
     let change = transaction(journal)?;
     tracing::warn!(
-        agent = scene.agent,
-        from = change.from.as_str(),
-        to = change.to.as_str(),
+        MESSAGE_ID = announce::TAKEN_UP,
+        AGENT_UPDATER_AGENT = scene.agent,
+        AGENT_UPDATER_REASON = change.trigger.as_str(),
+        AGENT_UPDATER_FROM = change.from.as_str(),
+        AGENT_UPDATER_TO = change.to.as_str(),
         phase = ?journal.phase,
         "taking up a change that was cut off"
     );
@@ -381,8 +384,16 @@ fn condemn<R: Runner>(
     cause: String,
     warnings: &mut Vec<String>,
 ) {
-    tracing::warn!(agent = scene.agent, %cause, "putting the version before back");
     if let Some(change) = &mut journal.transaction {
+        tracing::warn!(
+            MESSAGE_ID = announce::GOING_BACK,
+            AGENT_UPDATER_AGENT = scene.agent,
+            AGENT_UPDATER_REASON = change.trigger.as_str(),
+            AGENT_UPDATER_FROM = change.to.as_str(),
+            AGENT_UPDATER_TO = change.from.as_str(),
+            %cause,
+            "putting the version before back"
+        );
         change.undo = Some(Undo { kind, cause });
     }
     scene.note(journal, Event::Condemned, warnings);

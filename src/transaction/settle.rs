@@ -2,6 +2,7 @@
 
 use super::observe::Observed;
 use super::{Applied, REPAIR, Run, Scene};
+use crate::announce;
 use crate::by_hand::ROLLBACK;
 use crate::decision::{Reason, authorize};
 use crate::health::probe::Examination;
@@ -65,6 +66,7 @@ pub(super) fn settled<R: Runner>(
     };
     let told = run.told.clone();
     let mut applied = applied(scene, &change, installed, end, run);
+    announce::ended(scene.agent, &change, applied.reason, &applied.message);
     remember(scene, state, &change, &applied, told.as_ref());
     let recorded = state
         .store(scene.context.layout, scene.agent)

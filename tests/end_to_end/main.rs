@@ -16,6 +16,7 @@ mod support;
 mod laboratory;
 
 mod adoption;
+mod at_home;
 mod decision;
 mod hostile;
 mod interface;
