@@ -9,8 +9,6 @@ lay_out() {
     for unit in systemd/*.service systemd/*.timer; do
         install -D -m 0644 "$unit" "$folder/usr/lib/systemd/system/$(basename "$unit")"
     done
-    install -D -m 0644 systemd/agent-updater.preset \
-        "$folder/usr/lib/systemd/system-preset/90-agent-updater.preset"
     if [ -e systemd/agent-updater.tmpfiles ]; then
         install -D -m 0644 systemd/agent-updater.tmpfiles "$folder/usr/lib/tmpfiles.d/agent-updater.conf"
     fi
