@@ -77,7 +77,8 @@ with_each_manager! {
         lives(setup);
     }
 
-    fn removal_settles_what_was_cut_off(mut setup: Setup) {
+    fn removal_settles_what_was_cut_off(setup: Setup) {
+        let mut setup = setup;
         setup.repository = Some("trouble".to_owned());
         let host = host(&mut setup);
         put(&host, "0.1.0");

@@ -6,7 +6,8 @@ use crate::support::test_server::Reply;
 use crate::with_each_manager;
 
 with_each_manager! {
-    fn it_updates_itself_and_goes_on(mut setup: Setup) {
+    fn it_updates_itself_and_goes_on(setup: Setup) {
+        let mut setup = setup;
         let repository = unique("own");
         let add = built().join(file(setup.manager, "0.2.0"));
         must(&["repository", &repository, "--versions", "1.0.0 1.1.0", "--add", add.to_str().expect("UTF-8")]);
