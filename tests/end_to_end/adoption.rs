@@ -53,8 +53,9 @@ fn history(host: &Host) -> String {
 with_each_manager! {
     fn adopted_once_and_shown_before(setup: Setup) {
         let host = ancestor(&setup);
-        let (before, stopped) = (host.files(), stops(&host));
+        let stopped = stops(&host);
         assert!(stopped.contains("demo-agent"), "{stopped}");
+        let before = host.files();
         let shown = host.updater(&["adopt", "--dry-run"]);
         assert_eq!(shown.code, 0, "{}", shown.all());
         for word in ["disable --now teleport-upgrade.timer", "config.d/teleport.toml", "package = \"demo-agent\"", "stays in force"] {

@@ -100,7 +100,7 @@ fn an_image_remembers_nothing_and_keeps_configuration_and_pin() {
     assert_eq!(run.agent()["pin"]["state"], "placed", "{}", run.all());
 
     // Not while something is under way: the clones could not mend it.
-    let open = r#"{"schema":1,"phase":"installing"}"#;
+    let open = include_str!("../../fixtures/state/schema-1/journal.json").trim();
     host.write("/var/lib/agent-updater/journal/demo.json", open);
     let reset = host.updater(&["reset", "--image"]);
     assert_eq!(reset.code, 26, "{}", reset.all());

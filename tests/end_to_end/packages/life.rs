@@ -91,7 +91,7 @@ with_each_manager! {
         let pid = host.pid();
         let said = remove(&host);
         let journal = host.shell("cat /var/lib/agent-updater/journal/demo.json");
-        assert!(journal.contains("\"phase\":\"idle\""), "{journal}\n{said}");
+        assert!(journal.contains("\"phase\": \"idle\""), "{journal}\n{said}");
         assert_eq!(host.pid(), pid, "the agent was touched");
         assert_eq!(host.shell("grep -c '\"reason\":\"updated\"' /var/lib/agent-updater/history.jsonl"), "1");
     }

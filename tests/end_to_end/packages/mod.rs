@@ -11,7 +11,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Two versions of the packages, of one program that is not optimised. They are built once for all
-/// tests: `scripts/package` compiles nothing that it has compiled before.
+/// tests: `scripts/package` compiles nothing that it has compiled before. `AGENT_UPDATER_PACKAGES`
+/// names a folder with others that are to be tested.
 const VERSIONS: [&str; 2] = ["0.1.0", "0.2.0"];
 
 fn repository() -> &'static Path {
@@ -22,6 +23,9 @@ fn repository() -> &'static Path {
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if let Some(folder) = std::env::var_os("AGENT_UPDATER_PACKAGES") {
+            return PathBuf::from(folder);
+        }
         let folder = repository().join("target/package-tests");
         for version in VERSIONS {
             let output = Command::new(repository().join("scripts/package"))
