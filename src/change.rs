@@ -6,6 +6,7 @@ use crate::decision::{
     Decision, Gate, GateName, Reading, Reason, Timing, Verdict, authorize, decide,
 };
 use crate::gather::{self, Gathered, Sources};
+use crate::host;
 use crate::outcome::State;
 use crate::prefetch;
 use crate::proof::{self, Refused};
@@ -43,6 +44,12 @@ pub(crate) async fn act<R: Runner>(
     }
     if let Some(kept) = roll_back::kept(context, sources, gathered) {
         return roll_back::put_back(context, name, sources, gathered, kept, report).await;
+    }
+    // The repository's index is written to the same disks.
+    let room = authorize::resources(&host::free_space(context.layout));
+    if room.open == Some(false) {
+        build::authorized(report, vec![room], name);
+        return Ok(());
     }
     let folder = views(context.layout);
     let Some(mut prepared) = prepared(context, sources, gathered, &folder).await? else {

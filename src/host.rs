@@ -1,6 +1,7 @@
 //! What is asked of the host itself: its name, its package managers, its disks.
 
 use crate::decision::Platform;
+use crate::decision::authorize::FreeSpace;
 use crate::state::operator::Person;
 use crate::state::{Layout, files};
 use adapters::{Apt, ConfigurationFile, ManagerKind, PackageManager, Yum, Zypper};
@@ -187,16 +188,25 @@ pub fn person() -> Person {
     }
 }
 
-/// Free bytes for an unprivileged writer on the file systems that a package manager writes to.
-pub fn free_bytes(layout: &Layout) -> Vec<(String, u64)> {
-    ["/usr", "/var/lib", "/var/cache"]
+/// What is left on the file systems that a package manager and this program write to.
+pub fn free_space(layout: &Layout) -> Vec<FreeSpace> {
+    const FOLDERS: [&str; 5] = [
+        "/usr",
+        "/var/lib",
+        "/var/cache",
+        // Either may be a file system of its own.
+        "/var/lib/agent-updater",
+        "/var/cache/agent-updater",
+    ];
+    FOLDERS
         .iter()
         .filter_map(|folder| {
             let status = rustix::fs::statvfs(layout.host(folder)).ok()?;
-            Some((
-                (*folder).to_owned(),
-                status.f_bavail.saturating_mul(status.f_frsize),
-            ))
+            Some(FreeSpace {
+                folder: (*folder).to_owned(),
+                bytes: status.f_bavail.saturating_mul(status.f_frsize),
+                files: (status.f_files > 0).then_some(status.f_favail),
+            })
         })
         .collect()
 }

@@ -1,7 +1,9 @@
 //! What a command ended with, as a state, a reason and an exit code (contract, section 7).
 
 use crate::decision::{GateName, Reason, Verdict};
+use crate::state::damaged::Damaged;
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 
 /// The state of one agent after a command.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -89,6 +91,26 @@ pub fn exit_code(reason: Reason) -> u8 {
         Reason::Quarantined => 33,
         Reason::AnotherInstance => 75,
         Reason::NeedsRoot => 77,
+    }
+}
+
+/// The reason that an error stands for which nothing else was made of.
+pub fn fault(error: &anyhow::Error) -> Reason {
+    let is_full = |error: &std::io::Error| {
+        matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        )
+    };
+    if error.downcast_ref::<Damaged>().is_some() {
+        Reason::StateDamaged
+    } else if error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(is_full))
+    {
+        Reason::DiskFull
+    } else {
+        Reason::InternalError
     }
 }
 

@@ -102,9 +102,11 @@ pub async fn serve<R: Runner>(
     match Box::pin(tick(context, name, policy)).await {
         Ok(report) => report,
         Err(error) => {
-            let damaged = error.downcast_ref::<Damaged>();
-            let reason = damaged.map_or(Reason::InternalError, |_| Reason::StateDamaged);
-            let hint = damaged.map(Damaged::hint);
+            let reason = outcome::fault(&error);
+            let hint = match error.downcast_ref::<Damaged>() {
+                Some(damaged) => Some(damaged.hint()),
+                None => build::hint(reason, name),
+            };
             build::without_facts(name, server, reason, format!("{error:#}"), hint)
         }
     }
@@ -132,8 +134,9 @@ async fn tick<R: Runner>(
         let before = stored.clone();
         let taken_up = update::take_up(context, name, host, &mut stored, &mut journal).await?;
         if let Some(mut report) = taken_up {
-            by_hand::record(context, name, &before, &stored)?;
-            by_hand::remembered(context, &stored, &mut report)?;
+            let recorded = by_hand::record(context, name, &before, &stored)
+                .and_then(|()| by_hand::remembered(context, &stored, &mut report));
+            not_hidden(recorded, true, &mut report)?;
             return Ok(report);
         }
     }
@@ -197,13 +200,30 @@ async fn tick<R: Runner>(
             )
             .await?;
             if journal.phase == Phase::Stuck {
+                let attempted = gathered.state.last_attempt != stored.last_attempt;
                 let gathered = &mut gathered;
-                repair::stuck_agent(context, name, &sources, gathered, &mut report).await?;
+                let looked =
+                    repair::stuck_agent(context, name, &sources, gathered, &mut report).await;
+                not_hidden(looked, attempted, &mut report)?;
             }
         }
     }
-    conclude(context, name, &sources, &stored, gathered, &mut report).await?;
+    let attempted = gathered.state.last_attempt != stored.last_attempt;
+    let concluded = conclude(context, name, &sources, &stored, gathered, &mut report).await;
+    not_hidden(concluded, attempted, &mut report)?;
     Ok(report)
+}
+
+/// Where a change was made, what came of it is the report: a disk that takes no more words is a
+/// warning in it.
+fn not_hidden(recorded: Result<()>, attempted: bool, report: &mut AgentReport) -> Result<()> {
+    match recorded {
+        Err(error) if attempted => {
+            report.warnings.push(format!("not recorded: {error:#}"));
+            Ok(())
+        }
+        recorded => recorded,
+    }
 }
 
 /// What is seen to at the end of every tick: our pin, what is remembered and recorded.

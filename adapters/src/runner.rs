@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -120,7 +120,12 @@ impl Runner for ProcessRunner {
         tracing::debug!(purpose = command.purpose, "running {command}");
         let start = Instant::now();
         let cannot = |error: std::io::Error| {
-            Failure::Unexpected(format!("cannot run `{}`: {error}", command.program))
+            let text = format!("cannot run `{}`: {error}", command.program);
+            if error.kind() == ErrorKind::StorageFull {
+                Failure::DiskFull(text)
+            } else {
+                Failure::Unexpected(text)
+            }
         };
         let mut prepared = self.prepare(program, command);
         let output = match &command.transcript {

@@ -1,13 +1,14 @@
 use super::operator::refuse;
 use super::{
-    ConfiguredAgent, layout, load_configuration, misconfigured, nothing_configured, print, selected,
+    ConfiguredAgent, complain, layout, load_configuration, misconfigured, nothing_configured,
+    print, selected,
 };
 use crate::by_hand::Request;
 use crate::cli::{Cli, RunArguments};
 use crate::config::Policy;
 use crate::decision::Reason;
 use crate::host;
-use crate::outcome::{State, is_quiet, may_pass, most_urgent};
+use crate::outcome::{self, State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build};
@@ -126,13 +127,19 @@ pub(super) async fn execute(
         });
     }
     let document = Document::new(now, context.host.clone(), reports);
-    // Told first: what came of a change must not be lost with a disk that is full.
-    print(cli, &document, arguments.json, detail, now)?;
+    let mut told = vec![print(cli, &document, arguments.json, detail, now)];
     if mode == Mode::Act {
         let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
-        publish(&layout, &document, &names)?;
+        told.push(publish(&layout, &document, &names));
     }
-    Ok(exit_code(&document, arguments, policy, now))
+    let mut code = exit_code(&document, arguments, policy, now);
+    // What came of a change must not be lost with a disk that is full. Not 26, after which nothing
+    // would have been changed.
+    for error in told.into_iter().filter_map(Result::err) {
+        complain(&error);
+        code = most_urgent([code, outcome::exit_code(Reason::InternalError)]);
+    }
+    Ok(code)
 }
 
 /// Whether it is one agent; says so where it is not.
@@ -233,7 +240,8 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
     files::create_folder(&layout.run_time(), 0o755)?;
     Ok(match acquire(&layout.lock())? {
         Acquired::Ours(lock) => {
-            files::sweep(&[&layout.agents(), &layout.journals(), &layout.run_time()]);
+            let folders = [layout.agents(), layout.journals(), layout.run_time()];
+            files::sweep(&folders.each_ref().map(|folder| folder.as_path()), 0);
             Turn::Ours(Some(lock))
         }
         Acquired::Busy(holder) => Turn::Not(Reason::AnotherInstance, holder),
@@ -244,7 +252,10 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
 ///
 /// A run over some agents leaves what is known of the others, and the age of that.
 fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
-    let kept = files::read_if_there(&layout.status())?
+    // One that cannot be read is as good as none: it is replaced.
+    let kept = files::read_if_there(&layout.status());
+    let kept = kept
+        .unwrap_or_default()
         .and_then(|text| serde_json::from_str::<Document>(&text).ok());
     let of = |document: &Document, name: &str| {
         let mut agents = document.agents.iter();

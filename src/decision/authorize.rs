@@ -6,7 +6,24 @@ use std::fmt::Write;
 
 /// Free space below which nothing is started, in bytes, on each file system that a package
 /// manager writes to. The agents this serves unpack to 100 to 400 MB.
-pub const MINIMUM_FREE_BYTES: u64 = 200 * 1024 * 1024;
+pub const MINIMUM_FREE_BYTES: u64 = 200 * MIB;
+
+/// Files that must still be possible there. A file system has run full when it has no inode left,
+/// whatever its bytes.
+pub const MINIMUM_FREE_FILES: u64 = 1000;
+
+const MIB: u64 = 1024 * 1024;
+
+/// What is left for an unprivileged writer on a file system.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FreeSpace {
+    /// A folder on it.
+    pub folder: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Files that can still be made; `None` where the file system does not count them.
+    pub files: Option<u64>,
+}
 
 /// What was found out through the repository and the package manager, before anything changes.
 #[derive(Clone, Debug)]
@@ -28,8 +45,8 @@ pub struct RepositoryFacts {
     /// The policy's word against going down, where only the package manager's own order can say
     /// that this is down: what is installed has no form in the version server's grammar.
     pub downgrade_forbidden_by: Option<&'static str>,
-    /// Free bytes for each folder that is written to.
-    pub free_bytes: Vec<(String, u64)>,
+    /// What is left where is written to.
+    pub free_space: Vec<FreeSpace>,
 }
 
 /// Whether the package may be fetched where that is what tells the transaction: nothing is closed
@@ -43,7 +60,7 @@ pub fn authorize(facts: &RepositoryFacts) -> Vec<Gate> {
     vec![
         repository(facts),
         transaction(facts),
-        resources(&facts.free_bytes),
+        resources(&facts.free_space),
     ]
 }
 
@@ -159,17 +176,27 @@ pub fn describe(change: &PackageChange) -> String {
     )
 }
 
-/// Whether there is room, by the free bytes of each folder that is written to.
-pub fn resources(free_bytes: &[(String, u64)]) -> Gate {
+/// Whether there is room on every file system that is written to.
+pub fn resources(free_space: &[FreeSpace]) -> Gate {
     const NAME: GateName = GateName::Resources;
-    let Some((folder, free)) = free_bytes.iter().min_by_key(|(_, free)| *free) else {
+    let Some(least) = free_space.iter().min_by_key(|free| free.bytes) else {
         return Gate::not_looked_at(NAME, "free space was not looked at");
     };
-    let text = format!("{} MiB free in {folder}", free / (1024 * 1024));
-    if *free < MINIMUM_FREE_BYTES {
+    let text = format!("{} MiB free in {}", least.bytes / MIB, least.folder);
+    if least.bytes < MINIMUM_FREE_BYTES {
+        let text = format!("{text}, {} MiB are needed", MINIMUM_FREE_BYTES / MIB);
+        return Gate::closed(NAME, Reason::DiskFull, text);
+    }
+    let few = free_space.iter().find_map(|free| {
+        Some((
+            free.files.filter(|files| *files < MINIMUM_FREE_FILES)?,
+            free,
+        ))
+    });
+    if let Some((files, free)) = few {
         let text = format!(
-            "{text}, {} MiB are needed",
-            MINIMUM_FREE_BYTES / (1024 * 1024)
+            "room for {files} more files in {}, {MINIMUM_FREE_FILES} are needed (inodes)",
+            free.folder
         );
         return Gate::closed(NAME, Reason::DiskFull, text);
     }

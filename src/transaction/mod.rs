@@ -386,8 +386,15 @@ async fn repair<R: Runner>(
     if let Some(change) = &mut journal.transaction {
         change.repairs += 1;
     }
-    journal.write(scene.context.layout, scene.agent)?;
-    files::create_folder(&scene.context.layout.transcripts(), 0o700)?;
+    let layout = scene.context.layout;
+    let written = journal.write(layout, scene.agent);
+    // The phase leads a later start here, and this one counts by itself: a disk that is full must
+    // not leave the package half installed.
+    let written = written.and_then(|()| files::create_folder(&layout.transcripts(), 0o700));
+    if let Err(error) = written {
+        let text = format!("the journal is behind: {error:#}");
+        run.warnings.push(text);
+    }
     let command = scene.marked(command, &transaction(journal)?);
     run.told = match scene.runner().run(&command).await {
         Ok(output) => match scene.manager.read_install_file(&output) {

@@ -7,6 +7,7 @@ use crate::decision::{Reason, authorize};
 use crate::health::probe::Examination;
 use crate::outcome;
 use crate::packages;
+use crate::report::build;
 use crate::state::agent::{AgentState, Attempt, Failures, Quarantined};
 use crate::state::history;
 use crate::state::journal::{Event, HealthBefore, Journal, Phase, Transaction, UndoKind};
@@ -125,7 +126,7 @@ fn applied<R: Runner>(
                 (Reason::InstallFailed, text, examination)
             }
             None => {
-                let (reason, why, way_out) = not_installed(run.told.as_ref(), run.cut_off);
+                let (reason, why, way_out) = not_installed(name, run.told.as_ref(), run.cut_off);
                 hint = way_out;
                 let text = format!("{to} was not installed: {why}; {from} is in place");
                 (reason, text, examination)
@@ -182,7 +183,11 @@ fn applied<R: Runner>(
 }
 
 /// Why nothing changed: the reason, in words, the way out.
-fn not_installed(told: Option<&Failure>, cut_off: bool) -> (Reason, String, Option<String>) {
+fn not_installed(
+    agent: &str,
+    told: Option<&Failure>,
+    cut_off: bool,
+) -> (Reason, String, Option<String>) {
     match told {
         Some(Failure::Broken { detail, repair }) => (
             Reason::PackageManagerBroken,
@@ -192,11 +197,14 @@ fn not_installed(told: Option<&Failure>, cut_off: bool) -> (Reason, String, Opti
         Some(failure @ Failure::Unexpected(_)) => {
             (Reason::InstallFailed, failure.to_string(), None)
         }
-        Some(failure) => (
-            authorize::failure_reason(failure),
-            failure.to_string(),
-            None,
-        ),
+        Some(failure) => {
+            let reason = authorize::failure_reason(failure);
+            let way_out = match reason {
+                Reason::DiskFull => build::hint(reason, agent),
+                _ => None,
+            };
+            (reason, failure.to_string(), way_out)
+        }
         None if cut_off => (
             Reason::InstallFailed,
             "it was cut off before it changed anything".to_owned(),
