@@ -1,7 +1,7 @@
 //! What is asked of the host itself: its name, its package managers, its disks.
 
 use crate::decision::Platform;
-use crate::decision::authorize::FreeSpace;
+use crate::decision::authorize::{FreeSpace, MINIMUM_FREE_BYTES, MINIMUM_FREE_STATE};
 use crate::state::operator::Person;
 use crate::state::{Layout, files};
 use adapters::{Apt, ConfigurationFile, ManagerKind, PackageManager, Yum, Zypper};
@@ -190,21 +190,22 @@ pub fn person() -> Person {
 
 /// What is left on the file systems that a package manager and this program write to.
 pub fn free_space(layout: &Layout) -> Vec<FreeSpace> {
-    const FOLDERS: [&str; 5] = [
-        "/usr",
-        "/var/lib",
-        "/var/cache",
+    const FOLDERS: [(&str, u64); 5] = [
+        ("/usr", MINIMUM_FREE_BYTES),
+        ("/var/lib", MINIMUM_FREE_BYTES),
+        ("/var/cache", MINIMUM_FREE_BYTES),
         // Either may be a file system of its own.
-        "/var/lib/agent-updater",
-        "/var/cache/agent-updater",
+        ("/var/cache/agent-updater", MINIMUM_FREE_BYTES),
+        ("/var/lib/agent-updater", MINIMUM_FREE_STATE),
     ];
     FOLDERS
         .iter()
-        .filter_map(|folder| {
+        .filter_map(|(folder, needed)| {
             let status = rustix::fs::statvfs(layout.host(folder)).ok()?;
             Some(FreeSpace {
                 folder: (*folder).to_owned(),
                 bytes: status.f_bavail.saturating_mul(status.f_frsize),
+                needed: *needed,
                 files: (status.f_files > 0).then_some(status.f_favail),
             })
         })

@@ -174,6 +174,22 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_told_from_a_fault_of_this_program() {
+        let table = [
+            (ErrorKind::StorageFull, Reason::DiskFull),
+            (ErrorKind::QuotaExceeded, Reason::DiskFull),
+            (ErrorKind::PermissionDenied, Reason::InternalError),
+        ];
+        for (kind, reason) in table {
+            let error = anyhow::Error::new(std::io::Error::from(kind))
+                .context("write the journal")
+                .context("begin");
+            assert_eq!(fault(&error), reason, "{kind:?}");
+        }
+        assert_eq!(fault(&anyhow::anyhow!("a mistake")), Reason::InternalError);
+    }
+
+    #[test]
     fn a_waiting_agent_is_no_failure() {
         for reason in [
             Reason::OutsideWindow,

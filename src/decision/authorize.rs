@@ -8,6 +8,9 @@ use std::fmt::Write;
 /// manager writes to. The agents this serves unpack to 100 to 400 MB.
 pub const MINIMUM_FREE_BYTES: u64 = 200 * MIB;
 
+/// The same for our own state, in bytes: journal, record, and what the package manager prints.
+pub const MINIMUM_FREE_STATE: u64 = 16 * MIB;
+
 /// Files that must still be possible there. A file system has run full when it has no inode left,
 /// whatever its bytes.
 pub const MINIMUM_FREE_FILES: u64 = 1000;
@@ -21,6 +24,8 @@ pub struct FreeSpace {
     pub folder: String,
     /// Bytes.
     pub bytes: u64,
+    /// Bytes below which nothing is started.
+    pub needed: u64,
     /// Files that can still be made; `None` where the file system does not count them.
     pub files: Option<u64>,
 }
@@ -182,9 +187,10 @@ pub fn resources(free_space: &[FreeSpace]) -> Gate {
     let Some(least) = free_space.iter().min_by_key(|free| free.bytes) else {
         return Gate::not_looked_at(NAME, "free space was not looked at");
     };
-    let text = format!("{} MiB free in {}", least.bytes / MIB, least.folder);
-    if least.bytes < MINIMUM_FREE_BYTES {
-        let text = format!("{text}, {} MiB are needed", MINIMUM_FREE_BYTES / MIB);
+    let told = |free: &FreeSpace| format!("{} MiB free in {}", free.bytes / MIB, free.folder);
+    let mut too_small = free_space.iter().filter(|free| free.bytes < free.needed);
+    if let Some(free) = too_small.next() {
+        let text = format!("{}, {} MiB are needed", told(free), free.needed / MIB);
         return Gate::closed(NAME, Reason::DiskFull, text);
     }
     let few = free_space.iter().find_map(|free| {
@@ -200,7 +206,7 @@ pub fn resources(free_space: &[FreeSpace]) -> Gate {
         );
         return Gate::closed(NAME, Reason::DiskFull, text);
     }
-    Gate::open(NAME, text)
+    Gate::open(NAME, told(least))
 }
 
 /// The reason that a package manager's failure stands for.
@@ -216,5 +222,49 @@ pub fn failure_reason(failure: &Failure) -> Reason {
         Failure::WouldChangeOthers(_) => Reason::WouldChangeOthers,
         Failure::Script(_) => Reason::InstallFailed,
         Failure::NeedsRoot(_) => Reason::NeedsRoot,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_needed_on_each_file_system_for_bytes_and_for_files() {
+        let free = |bytes, needed, files| FreeSpace {
+            folder: format!("/{bytes}"),
+            bytes,
+            needed,
+            files,
+        };
+        let enough = free(300 * MIB, MINIMUM_FREE_BYTES, None);
+        let table = [
+            (
+                "enough",
+                free(20 * MIB, MINIMUM_FREE_STATE, Some(1000)),
+                None,
+            ),
+            (
+                "bytes",
+                free(MIB, MINIMUM_FREE_STATE, None),
+                Some("1 MiB free in /1048576, 16 MiB are needed"),
+            ),
+            (
+                "files",
+                free(400 * MIB, MINIMUM_FREE_BYTES, Some(999)),
+                Some("999 more files in /419430400"),
+            ),
+        ];
+        for (what, other, closed) in table {
+            let gate = resources(&[enough.clone(), other]);
+            assert_eq!(gate.open, Some(closed.is_none()), "{what}: {}", gate.value);
+            assert_eq!(gate.reason, closed.map(|_| Reason::DiskFull), "{what}");
+            assert!(
+                gate.value.contains(closed.unwrap_or("20 MiB free")),
+                "{what}: {}",
+                gate.value
+            );
+        }
+        assert_eq!(resources(&[]).open, None);
     }
 }

@@ -16,7 +16,9 @@ mod step;
 use crate::config::Policy;
 use crate::decision::Reason;
 use crate::health::probe::{Examination, Probes};
+use crate::host;
 use crate::packages;
+use crate::report::build;
 use crate::state::agent::AgentState;
 use crate::state::files;
 use crate::state::journal::{Event, Journal, Phase, Transaction, Undo, UndoKind};
@@ -217,6 +219,19 @@ async fn drive<R: Runner>(
         }
         let (installed, finding) = look(scene, &change).await;
         let step = next(scene, journal, &change, &finding, &run);
+        if let Some(text) = no_room(scene) {
+            if matches!(
+                step,
+                Step::Finish | Step::PutNew | Step::PutOld(_) | Step::GiveUp
+            ) {
+                // A repair would fail like what it repairs, and must not be counted.
+                return Ok(Applied::without_room(scene.agent, &text, &finding, run));
+            }
+            if let Some(Failure::Unexpected(_)) = &run.told {
+                // What the package manager said of it did not come to the disk either.
+                run.told = Some(Failure::DiskFull(text));
+            }
+        }
         match step {
             Step::Leave => {
                 let why = finding.describe();
@@ -251,6 +266,18 @@ async fn drive<R: Runner>(
                     let command = scene.manager.install_file(&change.backward(), &old.file);
                     repair(scene, journal, command, &mut run).await?;
                 }
+            }
+            Step::GiveUp if matches!(run.told, Some(Failure::DiskFull(_))) => {
+                // Its repairs were none: they are tried again once there is room.
+                if let Some(change) = &mut journal.transaction {
+                    change.repairs = 0;
+                }
+                if let Err(error) = journal.write(scene.context.layout, scene.agent) {
+                    let text = format!("the journal is behind: {error:#}");
+                    run.warnings.push(text);
+                }
+                let text = cause(&run, &finding);
+                return Ok(Applied::without_room(scene.agent, &text, &finding, run));
             }
             Step::GiveUp => {
                 scene.note(journal, Event::GaveUp, &mut run.warnings);
@@ -305,6 +332,18 @@ fn next<R: Runner>(
     let step = next_step(journal.phase, finding, means, script_failed, change.repairs);
     tracing::debug!(agent = scene.agent, phase = ?journal.phase, ?finding, ?step, "next step");
     step
+}
+
+/// Where there is no room left at all, in words. Less than a transaction may begin with is enough to
+/// end one.
+fn no_room<R: Runner>(scene: &Scene<'_, R>) -> Option<String> {
+    const BYTES: u64 = 1024 * 1024;
+    const FILES: u64 = 16;
+    let free = host::free_space(scene.context.layout);
+    let full = free
+        .iter()
+        .find(|free| free.bytes < BYTES || free.files.is_some_and(|files| files < FILES))?;
+    Some(format!("no room is left in {}", full.folder))
 }
 
 /// Waits for others at the package manager, and for what an earlier run of ours left behind.
@@ -419,6 +458,16 @@ impl Applied {
             warnings: Vec::new(),
             installed: None,
             examination: None,
+        }
+    }
+
+    /// Half-way, and no room to go on or back: somebody has to make some, and a later tick goes on by
+    /// the journal.
+    fn without_room(agent: &str, text: &str, finding: &Finding, run: Run) -> Self {
+        let why = format!("{text}; {}", finding.describe());
+        Self {
+            hint: build::hint(Reason::DiskFull, agent),
+            ..Self::later(Reason::RollbackFailed, &why, run)
         }
     }
 

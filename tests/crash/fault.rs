@@ -34,6 +34,9 @@ const SEEN: &str = "openat,rename,renameat,renameat2,fsync";
 const NO_SPACE: &str = "No space left on device";
 const BROKEN: &str = "Input/output error";
 
+/// How a change ends that can go neither on nor back, and is taken up when there is room.
+const HALF_WAY: &str = "goes on with the next run: ";
+
 /// Folders of the memory, which no disk fills.
 const MEMORY: [&str; 3] = ["/run/", "/tmp/", "/dev/shm/"];
 
@@ -112,9 +115,9 @@ pub(crate) fn fill(scene: &Scene, call: &str, nth: usize) -> Outcome {
     } else {
         complaint_of_report(Some(output.code), &all, "")
             .or_else(|| complaint_of_order(&text))
-            .or_else(|| complaint_while_full(scene))
+            .or_else(|| complaint_while_full(scene, &all))
     };
-    scene.empty_disk();
+    scene.host.empty_disk();
     ended(
         scene,
         hit.map(|line| format!("{line} -> exit {}", output.code)),
@@ -126,9 +129,10 @@ pub(crate) fn fill(scene: &Scene, call: &str, nth: usize) -> Outcome {
 pub(crate) fn fill_tree(scene: &Scene, index: usize) -> Outcome {
     let (hit, code) = tree::at(scene, index, Victim::Disk);
     let complaint = hit.as_ref().and_then(|_| {
-        complaint_of_report(code, &scene.printed(), "").or_else(|| complaint_while_full(scene))
+        let said = scene.printed();
+        complaint_of_report(code, &said, "").or_else(|| complaint_while_full(scene, &said))
     });
-    scene.empty_disk();
+    scene.host.empty_disk();
     let hit = hit.map(|hit| format!("{hit} -> exit {}", code.unwrap_or(-1)));
     ended(scene, hit, complaint)
 }
@@ -138,11 +142,12 @@ pub(crate) fn fill_tree(scene: &Scene, index: usize) -> Outcome {
 fn complaint_of_report(code: Option<i32>, all: &str, words: &str) -> Option<String> {
     // 0: without what could not be written, which has to be said; 1: an error of the disk before
     // anything began, or nothing to read for `status`; 26: no room before anything began, or in the
-    // installation, which is undone.
+    // installation, which is undone; 32: no room to undo it.
     let without_status = all.contains("error: write /run/agent-updater/status.json");
     let allowed: &[i32] = match words {
         BROKEN => &[0, 1],
         _ if without_status => &[1],
+        _ if all.contains(HALF_WAY) => &[32],
         _ => &[0, 26],
     };
     if all.contains("panicked") || code.is_none() {
@@ -181,11 +186,14 @@ fn complaint_of_order(text: &str) -> Option<String> {
     None
 }
 
-/// What is not in order while the disk still is full, before a further tick and after it.
-fn complaint_while_full(scene: &Scene) -> Option<String> {
+/// What is not in order while the disk still is full, before a further tick and after it. Where the
+/// report calls for somebody to make room, only that no tick says anything else.
+fn complaint_while_full(scene: &Scene, said: &str) -> Option<String> {
+    let mut calls_for_room = said.contains(HALF_WAY);
     for when in ["after the run", "after a run on the full disk"] {
         if when != "after the run" {
             let (output, _) = scene.run_failing("-e trace=openat");
+            calls_for_room = output.all().contains(HALF_WAY);
             if let Some(complaint) = complaint_of_report(Some(output.code), &output.all(), "") {
                 return Some(format!("{when}: {complaint}"));
             }
@@ -193,11 +201,16 @@ fn complaint_while_full(scene: &Scene) -> Option<String> {
         let verdict = scene.verdict();
         let problems: Vec<&str> = verdict
             .lines()
-            // The journal may be open, and goes on with the next run.
-            .filter(|line| line.starts_with("problem:") && !line.starts_with("problem: journal"))
+            // The journal may be open, and goes on with the next run; apt writes to check.
+            .filter(|line| line.starts_with("problem:"))
+            .filter(|line| {
+                !["journal:", "apt-get check:"]
+                    .iter()
+                    .any(|no| line[9..].starts_with(no))
+            })
             .collect();
-        if !problems.is_empty() {
-            return Some(format!("{when}: {}", problems.join("\n")));
+        if !problems.is_empty() && !calls_for_room {
+            return Some(format!("{when}: {}\n{said}", problems.join("\n")));
         }
     }
     None

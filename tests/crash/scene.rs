@@ -1,6 +1,6 @@
 //! One host for one cut: before it, and what has to be true after it.
 
-use crate::laboratory::{Host, Output, Setup};
+use crate::laboratory::{FILL, Host, Output, Setup};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,14 +12,6 @@ const STRACE: &str = "/opt/strace/ld.so --library-path /opt/strace /opt/strace/s
 pub(crate) const UPDATER: &str = "/opt/updater/agent-updater run --scheduled";
 /// The same with the exit code of every fault.
 const PLAIN: &str = "/opt/updater/agent-updater run";
-/// Fills the disk to the last byte: for root, and whatever is put aside.
-const FILL: &str = r#"size="$(stat -f -c '%a %S' /)"
-    fallocate -l "$(( (${size% *} - 256) * ${size#* } ))" /full || exit 1
-    sync /full
-    # Small writes get the blocks that large ones leave.
-    dd if=/dev/zero of=/full.rest bs=1k 2>/dev/null
-    sync /full.rest
-    [ "$(stat -f -c %a /)" = 0 ] || exit 1"#;
 
 /// What is checked after each tick: lines that begin with `problem:` are what is not in order.
 const VERDICT: &str = r#"
@@ -141,15 +133,6 @@ impl Scene {
             &format!("exec {STRACE} -D -y -qq -o {SHARED}/own {options} {UPDATER}"),
         ]);
         (output, self.traced())
-    }
-
-    /// Fills the host's disk, and makes room again.
-    pub(crate) fn fill_disk(&self) {
-        self.host.shell(FILL);
-    }
-
-    pub(crate) fn empty_disk(&self) {
-        self.host.shell("rm -f /full /full.rest");
     }
 
     /// Runs the update under strace, with the exit code of every fault.

@@ -182,7 +182,7 @@ pub(crate) fn at(scene: &Scene, index: usize, victim: Victim) -> (Option<String>
                 // Nothing moves meanwhile.
                 let group = group(scene);
                 write_if_there(&group.join("cgroup.freeze"), "1");
-                scene.fill_disk();
+                scene.host.fill_disk();
                 write_if_there(&group.join("cgroup.freeze"), "0");
             }
             Victim::Host => {

@@ -8,6 +8,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Fills the disk to the last byte: for root, and whatever is put aside.
+pub const FILL: &str = r#"size="$(stat -f -c '%a %S' /)"
+    fallocate -l "$(( (${size% *} - 256) * ${size#* } ))" /full || exit 1
+    sync /full
+    # Small writes get the blocks that large ones leave, or that come free meanwhile.
+    for i in 1 2 3 4 5 6 7 8 9; do
+        dd if=/dev/zero of=/full.$i bs=1k 2>/dev/null || true
+        sync /full.$i
+        [ "$(stat -f -c %a /)" != 0 ] || exit 0
+    done
+    echo "$(stat -f -c %a /) blocks are left"
+    exit 1"#;
+
 /// What a command inside the host came to.
 #[derive(Debug)]
 pub struct Output {
@@ -229,6 +242,16 @@ impl Host {
         let mut command = vec!["faketime", "-f", &ahead, "/opt/updater/agent-updater"];
         command.extend(arguments);
         self.exec(&command)
+    }
+
+    /// Fills the disk of a host that has one of its own (`--disk`).
+    pub fn fill_disk(&self) {
+        self.shell(FILL);
+    }
+
+    /// Makes room again.
+    pub fn empty_disk(&self) {
+        self.shell("rm -f /full /full.*");
     }
 
     /// Stops the version server's answers to `/schedule` and the like.

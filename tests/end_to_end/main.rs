@@ -16,12 +16,14 @@ mod support;
 mod laboratory;
 
 mod decision;
+mod disk;
 mod hostile;
 mod interface;
 mod no_op;
 mod older_index;
 mod operator;
 mod outcomes;
+mod own_files;
 mod pin;
 mod prefetch;
 mod race;
