@@ -136,7 +136,7 @@ async fn tick<R: Runner>(
         if let Some(mut report) = taken_up {
             let recorded = by_hand::record(context, name, &before, &stored)
                 .and_then(|()| by_hand::remembered(context, &stored, &mut report));
-            not_hidden(recorded, true, &mut report)?;
+            not_hidden(recorded, &mut report)?;
             return Ok(report);
         }
     }
@@ -200,25 +200,27 @@ async fn tick<R: Runner>(
             )
             .await?;
             if journal.phase == Phase::Stuck {
-                let attempted = gathered.state.last_attempt != stored.last_attempt;
                 let gathered = &mut gathered;
                 let looked =
                     repair::stuck_agent(context, name, &sources, gathered, &mut report).await;
-                not_hidden(looked, attempted, &mut report)?;
+                not_hidden(looked, &mut report)?;
             }
         }
     }
-    let attempted = gathered.state.last_attempt != stored.last_attempt;
     let concluded = conclude(context, name, &sources, &stored, gathered, &mut report).await;
-    not_hidden(concluded, attempted, &mut report)?;
+    not_hidden(concluded, &mut report)?;
     Ok(report)
 }
 
-/// Where a change was made, what came of it is the report: a disk that takes no more words is a
-/// warning in it.
-fn not_hidden(recorded: Result<()>, attempted: bool, report: &mut AgentReport) -> Result<()> {
+/// Where a change was begun, what came of it is the report, also when it goes on later: a disk that
+/// takes no more words is a warning in it.
+fn not_hidden(recorded: Result<()>, report: &mut AgentReport) -> Result<()> {
+    let begun = matches!(
+        report.state,
+        State::Updated | State::RestartPending | State::RolledBack | State::Failed
+    ) || report.reason == Reason::Interrupted;
     match recorded {
-        Err(error) if attempted => {
+        Err(error) if begun => {
             report.warnings.push(format!("not recorded: {error:#}"));
             Ok(())
         }

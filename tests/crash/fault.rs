@@ -148,6 +148,8 @@ fn complaint_of_report(code: Option<i32>, all: &str, words: &str) -> Option<Stri
         BROKEN => &[0, 1],
         _ if without_status => &[1],
         _ if all.contains(HALF_WAY) => &[32],
+        // Taken up on the full disk: nothing was changed.
+        _ if all.contains("cut off before it changed anything") => &[30],
         _ => &[0, 26],
     };
     if all.contains("panicked") || code.is_none() {
