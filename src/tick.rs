@@ -212,15 +212,15 @@ async fn tick<R: Runner>(
     Ok(report)
 }
 
-/// Where a change was begun, what came of it is the report, also when it goes on later: a disk that
-/// takes no more words is a warning in it.
+/// Where a change was begun, what came of it is the report, also when it goes on later, and where one
+/// was refused, why: a disk that takes no more words is a warning in it.
 fn not_hidden(recorded: Result<()>, report: &mut AgentReport) -> Result<()> {
     let begun = matches!(
         report.state,
         State::Updated | State::RestartPending | State::RolledBack | State::Failed
     ) || report.reason == Reason::Interrupted;
     match recorded {
-        Err(error) if begun => {
+        Err(error) if begun || report.exit_code != 0 => {
             report.warnings.push(format!("not recorded: {error:#}"));
             Ok(())
         }
