@@ -139,7 +139,7 @@ pub(crate) async fn install<R: Runner>(
             };
             match read {
                 Ok(lines) => run.warnings.extend(lines),
-                Err(failure) => run.told = Some(failure),
+                Err(failure) => run.told = Some(output.blame(failure)),
             }
         }
         Err(failure) => run.told = Some(failure),
@@ -395,7 +395,7 @@ async fn repair<R: Runner>(
                 run.warnings.extend(lines);
                 None
             }
-            Err(failure) => Some(failure),
+            Err(failure) => Some(output.blame(failure)),
         },
         Err(failure) => Some(failure),
     };
