@@ -2,6 +2,7 @@
 
 use super::{agent, assert_outcome, assert_sound, at_post, host_that_gets, said};
 use crate::laboratory::{Host, Output, Setup};
+use crate::support::test_server::Reply;
 use crate::with_each_manager;
 use serde_json::Value;
 
@@ -108,6 +109,25 @@ with_each_manager! {
         // What dpkg reports of its script that was ended is not told apart from a failing one.
         let answer = agent(&host);
         assert!(["5.9.0 200", "1.0.0 200"].contains(&answer.as_str()), "{answer}");
+    }
+
+    fn administrators_hold_that_comes_meanwhile_outlives_the_way_back(setup: Setup) {
+        let host = host_that_gets(&setup, "5.2.0", "health.settle = \"30s\"");
+        tick_until(&host, "curl -sS http://127.0.0.1:7777/version | grep -qx 5.2.0");
+        let hold = match host.manager {
+            "apt" => "apt-mark hold demo-agent",
+            "yum" => "echo excludepkgs=demo-agent >>/etc/dnf/dnf.conf",
+            _ => "zypper --non-interactive addlock demo-agent",
+        };
+        // The manager may not be done yet.
+        host.wait_until(&format!("{{ {hold}; }} >/dev/null 2>&1 && echo yes"), "yes");
+        let run = ended(&host);
+        assert_eq!(said(&run), "31 rolled_back rolled_back", "{}", run.all());
+        host.server.set("/version", Reply::ok("1.1.0"));
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(said(&run), "0 waiting held_by_administrator", "{}", run.all());
+        assert!(run.all().contains("held by the administrator"), "{}", run.all());
+        assert_sound(&host);
     }
 
     fn program_is_emptied_between_two_ticks(setup: Setup) {
