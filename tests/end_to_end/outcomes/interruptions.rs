@@ -6,12 +6,16 @@ use crate::support::test_server::Reply;
 use crate::with_each_manager;
 use serde_json::Value;
 
-/// Starts a tick as a unit, and waits until a shell line prints `yes`.
+/// Starts a tick as a unit, and waits until a shell line succeeds.
 fn tick_until(host: &Host, line: &str) {
-    host.shell(
+    tick_with_until(host, "", line);
+}
+
+fn tick_with_until(host: &Host, options: &str, line: &str) {
+    host.shell(&format!(
         "systemd-run --quiet --unit=tick -p StandardOutput=truncate:/root/tick.json -p StandardError=truncate:/root/tick.log \
-         /opt/updater/agent-updater run --json",
-    );
+         /opt/updater/agent-updater run --json {options}",
+    ));
     host.wait_until(&format!("{line} && echo yes"), "yes");
 }
 
@@ -95,6 +99,20 @@ with_each_manager! {
         let (run, ticks) = heal(&host);
         assert_eq!(ticks, 1);
         assert_outcome("5.9.0", &host, &run);
+    }
+
+    fn target_given_by_hand_is_held_though_it_was_killed(setup: Setup) {
+        let host = host_that_gets(&setup, "1.1.0", "");
+        at_post(&host, IN_POST);
+        tick_with_until(&host, "demo --to 5.9.0", IS_IN_POST);
+        host.shell("systemctl kill --kill-who=all --signal=KILL tick");
+        ended(&host);
+        let (_, ticks) = heal(&host);
+        assert_eq!(ticks, 1);
+        assert_sound(&host);
+        assert_eq!(agent(&host), "5.9.0 200");
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(said(&run), "0 waiting held_by_operator", "{}", run.all());
     }
 
     fn service_manager_stops_all_of_it(setup: Setup) {
