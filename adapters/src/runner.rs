@@ -2,7 +2,7 @@
 
 use crate::command::{CommandOutput, CommandSpec, Exit, Interruption};
 use crate::failure::Failure;
-use crate::processes::signal_scripts;
+use crate::processes::{lives, signal_scripts};
 use crate::secret::without_credentials;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Where programs are looked for; the caller's PATH never counts.
 const SYSTEM_FOLDERS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -42,6 +42,12 @@ const KEPT: usize = 16 * 1024 * 1024;
 
 /// How long a process group has between SIGTERM and SIGKILL.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long a killed group may take to die: a process that waits for a disk does so later.
+const DEATH: Duration = Duration::from_secs(10);
+
+/// How often a killed group is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How long the pipes are still read after the program has ended. A daemon that it left behind
 /// (gpg-agent) may keep them open for ever.
@@ -266,8 +272,24 @@ async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::
         if !ended {
             child.wait().await?;
         }
+        if timeout(DEATH, dead(group)).await.is_err() {
+            tracing::warn!(
+                purpose = command.purpose,
+                "processes of `{}` still run {} s after they were killed",
+                command.program,
+                DEATH.as_secs()
+            );
+        }
     }
     Ok(Exit::DeadlineExceeded.into())
+}
+
+/// Waits until nothing of a killed group runs: until then it holds its files and locks, and whoever
+/// comes next would meet them.
+async fn dead(group: Pid) {
+    while lives(group) {
+        sleep(LOOK).await;
+    }
 }
 
 /// Ends whatever script of the package hangs, again and again, until the transaction is over by

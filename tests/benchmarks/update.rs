@@ -28,6 +28,8 @@ const AWAY: f64 = 100.0;
 /// Where the agent answers, and how often it is asked.
 const AGENT: ([u8; 4], u16) = ([127, 0, 0, 1], 7777);
 const POLL: Duration = Duration::from_millis(2);
+/// When all is done it has to answer once more within this.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The first runs fill the page cache.
 const WARM_UP: usize = 2;
 /// What tells the starting points of both apart.
@@ -154,6 +156,11 @@ fn watched<T>(work: impl FnOnce() -> T) -> (T, Duration) {
                         return away;
                     }
                 }
+                assert!(
+                    !last || answered.elapsed() < PATIENCE,
+                    "the agent has not answered for {} s",
+                    answered.elapsed().as_secs()
+                );
                 std::thread::sleep(POLL);
             }
         });

@@ -1,9 +1,8 @@
 //! One host for one cut: before it, and what has to be true after it.
 
-use crate::laboratory::{Host, Output, Setup};
+use crate::laboratory::{Host, Output, Setup, wait_for};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 /// The folder of a host that the machine sees, too: for strace's words.
 const SHARED: &str = "/opt/crash";
@@ -128,12 +127,21 @@ impl Scene {
         let output = self.host.exec(&[
             "sh",
             "-c",
-            &format!("exec {STRACE} -D -y -qq -o {SHARED}/own {options} {UPDATER}"),
+            &format!("exec {STRACE} -D -y -q -o {SHARED}/own {options} {UPDATER}"),
         ]);
-        // The tracer outlives its process for a moment.
-        std::thread::sleep(Duration::from_millis(50));
-        let text = std::fs::read(self.shared("own")).unwrap_or_default();
-        (output, String::from_utf8_lossy(&text).into_owned())
+        (output, self.whole_trace())
+    }
+
+    /// What strace wrote, once it has written how our process ended: it outlives it for a moment.
+    fn whole_trace(&self) -> String {
+        let mut text = String::new();
+        wait_for("strace has written the end of its process", || {
+            let bytes = std::fs::read(self.shared("own")).unwrap_or_default();
+            text = String::from_utf8_lossy(&bytes).into_owned();
+            let last = text.lines().last().unwrap_or_default();
+            last.starts_with("+++ ") && text.ends_with('\n')
+        });
+        text
     }
 
     /// The command that runs the update with all its processes under strace, which writes to `pipe`.

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// What a command inside the host came to.
 #[derive(Debug)]
@@ -292,13 +293,17 @@ impl Host {
         );
     }
 
-    /// Waits until a shell line prints a text, 10 s at most.
+    /// Waits until a shell line prints a text, two minutes at most.
     pub fn wait_until(&self, line: &str, text: &str) {
         let loop_line = format!(
-            "for i in $(seq 100); do [ \"$({line} 2>/dev/null || true)\" = '{text}' ] && exit 0; sleep 0.1; done; exit 1"
+            "end=$(($(date +%s) + 120)); until [ \"$({line} 2>/dev/null || true)\" = '{text}' ]; do \
+             [ $(date +%s) -lt $end ] || exit 1; sleep 0.1; done"
         );
         let output = self.exec(&["sh", "-c", &loop_line]);
-        assert_eq!(output.code, 0, "`{line}` did not print {text} within 10 s");
+        assert_eq!(
+            output.code, 0,
+            "`{line}` did not print {text} within two minutes"
+        );
     }
 }
 
@@ -317,6 +322,15 @@ impl Drop for Host {
             );
         }
         let _ = lab(&["down", &self.name]).stdin(Stdio::null()).output();
+    }
+}
+
+/// Waits for something that this side can see, two minutes at most.
+pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !holds() {
+        assert!(Instant::now() < deadline, "in two minutes not: {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Somebody else at the package manager, and what somebody else left behind.
 
-use super::{assert_sound, at_post, host_that_gets, said};
-use crate::laboratory::{Host, Setup};
+use super::{IS_IN_POST, assert_sound, hold_in_post, host_that_gets, let_go_on, said};
+use crate::laboratory::{Host, Setup, wait_for};
 use crate::with_each_manager;
 
 /// dpkg's lock, which apt waits for a minute for, is held in `trouble.rs`.
@@ -45,16 +45,23 @@ fn a_lock_names_its_holder_and_nobody_is_killed_zypper() {
 
 with_each_manager! {
     fn an_administrator_at_work_on_the_same_package(setup: Setup) {
-        let host = host_that_gets(&setup, "5.9.0", "transaction_deadline = \"10s\"");
-        at_post(&host, "touch /root/in-post; sleep 5");
+        let host = host_that_gets(&setup, "5.9.0", "");
+        hold_in_post(&host);
         let command = match host.manager {
             "apt" => "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install demo-agent=5.9.0",
             "yum" => "dnf -y --refresh upgrade demo-agent-5.9.0-1",
             _ => "zypper -n refresh && zypper -n install demo-agent=5.9.0-1",
         };
         host.shell(&format!("systemd-run --quiet --unit=admin sh -c '{command}'"));
-        host.wait_until("test -e /root/in-post && echo yes", "yes");
-        let run = host.updater(&["run", "--json"]);
+        host.wait_until(&format!("{IS_IN_POST} && echo yes"), "yes");
+        host.server.forget();
+        let run = std::thread::scope(|scope| {
+            let run = scope.spawn(|| host.updater(&["run", "--json"]));
+            // The database has been asked when the version server is.
+            wait_for("the version server is asked", || !host.server.targets().is_empty());
+            let_go_on(&host);
+            run.join().expect("the run")
+        });
         // What is half-installed just now is no damage: it is waited for, and found in place.
         assert_eq!(said(&run), "0 up_to_date up_to_date", "{}", run.all());
         assert_eq!(host.shell("systemctl show -P Result admin"), "success", "nobody disturbed it");
