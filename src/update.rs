@@ -67,7 +67,10 @@ pub(crate) async fn begin<R: Runner>(
         gathered.unit.clone(),
     );
     let new = keep_new(&scene, change, &fetched, &mut gathered.state, report);
-    let old = way_back::secure(&scene, offer, change, &mut gathered.state).await;
+    let old = match &gathered.half_installed {
+        None => way_back::secure(&scene, offer, change, &mut gathered.state).await,
+        Some(detail) => Err(format!("it is half-installed: {detail}")),
+    };
     let start = Start {
         change: change.clone(),
         command,
@@ -139,7 +142,8 @@ pub(crate) async fn carry_out<R: Runner>(
         started_at,
         health_before: health_before(Some(&examination.health)),
         unit: scene.unit_name(),
-        ran_before: examination.main_pid.is_some(),
+        // A transaction that broke off may have stopped it.
+        ran_before: examination.main_pid.is_some() || gathered.half_installed.is_some(),
         new,
         old: old.ok(),
         no_way_back,

@@ -38,10 +38,8 @@ pub enum Installed {
     Broken {
         /// What the database says, in its own words.
         detail: String,
-        /// The versions it names.
-        versions: Vec<NativeVersion>,
-        /// Whether the database itself says that the administrator holds it (dpkg only).
-        held: bool,
+        /// The versions that it names: one that is half-installed, or several.
+        versions: Vec<InstalledPackage>,
     },
 }
 
@@ -51,7 +49,7 @@ impl Installed {
         match self {
             Self::Absent => false,
             Self::Present(package) => package.held,
-            Self::Broken { held, .. } => *held,
+            Self::Broken { versions, .. } => versions.iter().any(|package| package.held),
         }
     }
 }

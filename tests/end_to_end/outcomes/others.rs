@@ -1,7 +1,8 @@
 //! Somebody else at the package manager, and what somebody else left behind.
 
 use super::{IS_IN_POST, assert_sound, hold_in_post, host_that_gets, let_go_on, said};
-use crate::laboratory::{Host, Setup, wait_for};
+use crate::laboratory::{Host, Output, Setup, future_window, wait_for};
+use crate::support::test_server::Reply;
 use crate::with_each_manager;
 
 /// dpkg's lock, which apt waits for a minute for, is held in `trouble.rs`.
@@ -84,6 +85,46 @@ with_each_manager! {
         assert_sound(&host);
         host.assert_runs("5.9.0");
     }
+}
+
+fn is_broken(run: &Output) {
+    let agent = run.agent();
+    assert_eq!(
+        (run.code, &agent["reason"]),
+        (25, &"package_broken".into()),
+        "{}",
+        run.all()
+    );
+    let hint = agent["hint"].to_string();
+    assert!(hint.contains("demo-agent"), "{}", run.all());
+}
+
+#[test]
+fn another_target_mends_what_nothing_repairs() {
+    let setup = Setup::new("apt");
+    let host = host_that_gets(&setup, "5.7.0", "");
+    // Somebody else's doing: we have neither a journal nor a package of it.
+    host.shell(
+        "apt-get -q update; ! DEBIAN_FRONTEND=noninteractive apt-get -q -y install demo-agent=5.7.0",
+    );
+    assert_eq!(host.installed(), "iF 5.7.0");
+    for _ in 0..2 {
+        let run = host.updater(&["run", "--json"]);
+        is_broken(&run);
+    }
+    // The target that mends it is on the server, and an operator wants it to wait.
+    host.server.set("/version", Reply::ok("1.1.0"));
+    host.server.set("/schedule", Reply::ok(future_window()));
+    assert_eq!(host.updater(&["hold", "demo", "--reason", "no"]).code, 0);
+    let run = host.updater(&["run", "--json"]);
+    is_broken(&run);
+    assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
+    // The window is far away, but the agent is sick.
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(said(&run), "0 updated updated", "{}", run.all());
+    assert_eq!(run.agent()["last_attempt"]["trigger"], "unhealthy");
+    assert_sound(&host);
+    host.assert_runs("1.1.0");
 }
 
 #[test]
