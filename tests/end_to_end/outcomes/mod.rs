@@ -104,6 +104,7 @@ fn assert_recorded(host: &Host, run: &Output) {
         .collect();
     assert_eq!(changes.len(), 1, "one line for one change: {history}");
     assert_eq!(changes[0]["reason"], agent["reason"], "{history}");
+    assert_eq!(changes[0]["actor"]["uid"], 0, "{history}");
 }
 
 /// Asserts what holds after every change, however it went: the database is clean, exactly one
