@@ -140,6 +140,7 @@ fn repairable<R: Runner>(
         no_way_back: None,
         undo: None,
         hold: None,
+        held: false,
         repairs: 0,
     })
 }

@@ -132,6 +132,7 @@ pub(crate) async fn carry_out<R: Runner>(
         old: old.ok(),
         no_way_back,
         undo: None,
+        held: false,
         repairs: 0,
         hold: by_hand.map(|by_hand| by_hand.hold(&gathered.state, started_at)),
     };

@@ -91,7 +91,11 @@ pub(crate) fn read_installed(
                 "{package} is registered more than once: {}",
                 names.join(", ")
             );
-            Ok(Installed::Broken { detail, versions })
+            Ok(Installed::Broken {
+                detail,
+                versions,
+                held: false,
+            })
         }
     }
 }

@@ -157,13 +157,13 @@ async fn piped(
 ) -> std::io::Result<CommandOutput> {
     let (mut stdout, mut stderr) = (Capture::default(), Capture::default());
     let pipes = (child.stdout.take(), child.stderr.take());
-    let exit = {
+    let ended = {
         let mut reading = std::pin::pin!(async {
             tokio::join!(stdout.read(pipes.0), stderr.read(pipes.1));
         });
         let mut waiting = std::pin::pin!(wait(&mut child, command, start));
-        let (exit, read) = tokio::select! {
-            exit = &mut waiting => (exit, false),
+        let (ended, read) = tokio::select! {
+            ended = &mut waiting => (ended, false),
             () = &mut reading => (waiting.await, true),
         };
         if !read && timeout(AFTERMATH, reading).await.is_err() {
@@ -172,14 +172,15 @@ async fn piped(
                 "a process it left behind holds its output open"
             );
         }
-        exit?
+        ended?
     };
     Ok(CommandOutput {
-        exit,
+        exit: ended.exit,
         omitted: stdout.omitted + stderr.omitted,
         stdout: stdout.into_text(),
         stderr: stderr.into_text(),
         duration: start.elapsed(),
+        ended_scripts: ended.scripts,
     })
 }
 
@@ -205,14 +206,15 @@ async fn recorded(
     let starts = (out.metadata()?.len(), err.metadata()?.len());
     prepared.stdout(out.try_clone()?).stderr(err.try_clone()?);
     let mut child = prepared.spawn()?;
-    let exit = wait(&mut child, command, start).await?;
+    let ended = wait(&mut child, command, start).await?;
     let (stdout, stderr) = (Capture::of(out, starts.0)?, Capture::of(err, starts.1)?);
     Ok(CommandOutput {
-        exit,
+        exit: ended.exit,
         omitted: stdout.omitted + stderr.omitted,
         stdout: stdout.into_text(),
         stderr: stderr.into_text(),
         duration: start.elapsed(),
+        ended_scripts: ended.scripts,
     })
 }
 
@@ -228,13 +230,28 @@ fn missing(program: &str) -> Failure {
     ))
 }
 
+/// How a command ended, and the scripts below it that were ended on the way.
+struct Ended {
+    exit: Exit,
+    scripts: Vec<String>,
+}
+
+impl From<Exit> for Ended {
+    fn from(exit: Exit) -> Self {
+        Self {
+            exit,
+            scripts: Vec::new(),
+        }
+    }
+}
+
 /// Waits for the end, and does what is due at the deadline.
-async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::io::Result<Exit> {
+async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::io::Result<Ended> {
     let group = child
         .id()
         .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     tokio::select! {
-        status = child.wait() => return Ok(exit_of(status?)),
+        status = child.wait() => return Ok(exit_of(status?).into()),
         () = sleep_until(start + command.deadline) => {}
     }
     let seconds = command.deadline.as_secs();
@@ -264,7 +281,7 @@ async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::
             );
         }
     }
-    Ok(Exit::DeadlineExceeded)
+    Ok(Exit::DeadlineExceeded.into())
 }
 
 /// Waits until nothing of a killed group runs: until then it holds its files and locks, and whoever
@@ -281,10 +298,11 @@ async fn end_scripts(
     child: &mut Child,
     command: &CommandSpec,
     marks: &[&str],
-) -> std::io::Result<Exit> {
-    loop {
+) -> std::io::Result<Ended> {
+    let mut scripts: Vec<String> = Vec::new();
+    let exit = loop {
         let Some(root) = child.id() else {
-            return Ok(exit_of(child.wait().await?));
+            break exit_of(child.wait().await?);
         };
         let ended = signal_scripts(root, marks, Signal::TERM);
         for script in &ended {
@@ -294,6 +312,7 @@ async fn end_scripts(
                 command.deadline.as_secs()
             );
         }
+        scripts.extend(ended.iter().cloned());
         if ended.is_empty() {
             tracing::warn!(
                 purpose = command.purpose,
@@ -302,15 +321,16 @@ async fn end_scripts(
                 command.deadline.as_secs()
             );
         } else if let Ok(status) = timeout(FAREWELL, child.wait()).await {
-            return Ok(exit_of(status?));
+            break exit_of(status?);
         } else {
             // Whoever ignored SIGTERM.
             signal_scripts(root, marks, Signal::KILL);
         }
         if let Ok(status) = timeout(NEXT_SCRIPT, child.wait()).await {
-            return Ok(exit_of(status?));
+            break exit_of(status?);
         }
-    }
+    };
+    Ok(Ended { exit, scripts })
 }
 
 fn exit_of(status: ExitStatus) -> Exit {

@@ -143,6 +143,7 @@ async fn a_script_that_hangs_is_ended_and_what_runs_it_goes_on() {
         (output.exit, output.stdout.as_str()),
         (Exit::Code(0), "script returned 137\n")
     );
+    assert_eq!(output.ended_scripts, ["sh ./hanging-postinst"]);
     // At the first look: the next one comes a minute later.
     assert!(start.elapsed() < Duration::from_secs(55));
 }

@@ -60,6 +60,7 @@ fn read_record(line: &str) -> Option<Installed> {
         ('H' | 'U' | 'F' | 'W' | 't' | 'i', _) => Some(Installed::Broken {
             detail: format!("dpkg status `{}`, {version}, {error}", abbreviation.trim()),
             versions: NativeVersion::debian(version).into_iter().collect(),
+            held: wanted == 'h',
         }),
         _ => None,
     }

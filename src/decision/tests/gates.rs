@@ -149,6 +149,7 @@ fn the_gates_before_timing_close_one_by_one_and_not_even_now_passes_them() {
                     Installed::Broken {
                         detail: "iF".into(),
                         versions: vec![],
+                        held: false,
                     },
                     now(),
                 ),

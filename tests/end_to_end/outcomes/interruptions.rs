@@ -4,16 +4,21 @@ use super::{
     IS_IN_POST, agent, assert_outcome, assert_sound, hold_in_post, host_that_gets, let_go_on, said,
 };
 use crate::laboratory::{Host, Output, Setup};
+use crate::support::test_server::Reply;
 use crate::with_each_manager;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// Starts a tick as a unit, and waits until a shell line prints `yes`.
+/// Starts a tick as a unit, and waits until a shell line succeeds.
 fn tick_until(host: &Host, line: &str) {
-    host.shell(
+    tick_with_until(host, "", line);
+}
+
+fn tick_with_until(host: &Host, options: &str, line: &str) {
+    host.shell(&format!(
         "systemd-run --quiet --unit=tick -p StandardOutput=truncate:/root/tick.json -p StandardError=truncate:/root/tick.log \
-         /opt/updater/agent-updater run --json",
-    );
+         /opt/updater/agent-updater run --json {options}",
+    ));
     host.wait_until(&format!("{line} && echo yes"), "yes");
 }
 
@@ -101,6 +106,21 @@ with_each_manager! {
         assert_outcome("5.9.0", &host, &run);
     }
 
+    fn target_given_by_hand_is_held_though_it_was_killed(setup: Setup) {
+        let host = host_that_gets(&setup, "1.1.0", "");
+        hold_in_post(&host);
+        tick_with_until(&host, "demo --to 5.9.0", IS_IN_POST);
+        host.shell("systemctl kill --kill-who=all --signal=KILL tick");
+        ended(&host);
+        let_go_on(&host);
+        let (_, ticks) = heal(&host);
+        assert_eq!(ticks, 1);
+        assert_sound(&host);
+        assert_eq!(agent(&host), "5.9.0 200");
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(said(&run), "0 waiting held_by_operator", "{}", run.all());
+    }
+
     fn service_manager_stops_all_of_it(setup: Setup) {
         let host = host_that_gets(&setup, "5.9.0", "");
         hold_in_post(&host);
@@ -113,6 +133,25 @@ with_each_manager! {
         // What dpkg reports of its script that was ended is not told apart from a failing one.
         let answer = agent(&host);
         assert!(["5.9.0 200", "1.0.0 200"].contains(&answer.as_str()), "{answer}");
+    }
+
+    fn administrators_hold_that_comes_meanwhile_outlives_the_way_back(setup: Setup) {
+        let host = host_that_gets(&setup, "5.2.0", "health.settle = \"30s\"");
+        tick_until(&host, "curl -sS http://127.0.0.1:7777/version | grep -qx 5.2.0");
+        let hold = match host.manager {
+            "apt" => "apt-mark hold demo-agent",
+            "yum" => "echo excludepkgs=demo-agent >>/etc/dnf/dnf.conf",
+            _ => "zypper --non-interactive addlock demo-agent",
+        };
+        // The manager may not be done yet.
+        host.wait_until(&format!("{{ {hold}; }} >/dev/null 2>&1 && echo yes"), "yes");
+        let run = ended(&host);
+        assert_eq!(said(&run), "31 rolled_back rolled_back", "{}", run.all());
+        host.server.set("/version", Reply::ok("1.1.0"));
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(said(&run), "0 waiting held_by_administrator", "{}", run.all());
+        assert!(run.all().contains("held by the administrator"), "{}", run.all());
+        assert_sound(&host);
     }
 
     fn program_is_emptied_between_two_ticks(setup: Setup) {
