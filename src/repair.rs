@@ -15,7 +15,7 @@ use crate::state::journal::{Event, HealthBefore, Journal, KeptPackage, Phase, Tr
 use crate::tick::Context;
 use crate::transaction::quiet::wait_until_quiet;
 use crate::transaction::{REPAIR, recover};
-use crate::update::{scene, take_over};
+use crate::update::{scene_of, take_over};
 use adapters::{Installed, NativeVersion, PackageManager, PackageName, Runner};
 use anyhow::Result;
 use chrono::TimeDelta;
@@ -61,8 +61,7 @@ pub(crate) async fn broken_package<R: Runner>(
     let Some(change) = repairable(context, name, sources, gathered) else {
         return Ok(None);
     };
-    let unit = gathered.unit.clone();
-    let scene = scene(context, name, manager, sources.policy, unit);
+    let scene = scene_of(context, sources, gathered);
     journal.transaction = Some(change);
     journal.record(layout, name, Event::Begun, now)?;
     let applied = recover(&scene, (journal, &mut gathered.state)).await?;
@@ -218,8 +217,7 @@ pub(crate) async fn stuck_agent<R: Runner>(
     }
     if gathered.examination.is_none() {
         find_unit(sources, gathered).await;
-        let unit = gathered.unit.clone();
-        let scene = scene(context, name, sources.manager, sources.policy, unit);
+        let scene = scene_of(context, sources, gathered);
         let examination = examine(&scene.probes, None, context.runner).await;
         gathered.examination = Some(examination);
     }

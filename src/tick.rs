@@ -278,6 +278,7 @@ async fn pin<R: Runner>(
     let scene = Scene {
         layout: context.layout,
         host: &context.host,
+        called: "tick",
         now: context.later(),
     };
     let installed = gathered.facts.installed.value();

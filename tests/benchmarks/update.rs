@@ -13,7 +13,9 @@
 #[expect(dead_code, reason = "the tick aims at values, too")]
 mod measure;
 
-use measure::{Aim, Contestant, Row, Run, count, mebibytes, median, milliseconds, table};
+use measure::{
+    Aim, Contestant, Row, Run, conclude, count, in_turns, mebibytes, median, milliseconds,
+};
 use rustix::time::{ClockId, clock_gettime};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -50,16 +52,9 @@ fn main() -> ExitCode {
         println!("this runs inside a laboratory host: call scripts/bench");
         return ExitCode::SUCCESS;
     };
-    let mut measured = [Vec::new(), Vec::new()];
-    for number in 0..runs + WARM_UP {
-        for turn in 0..2 {
-            let index = (number + turn) % 2;
-            let update = update(&contestants[index], &script, WHOSE[index]);
-            if number >= WARM_UP {
-                measured[index].push(update);
-            }
-        }
-    }
+    let measured = in_turns(runs, WARM_UP, |index| {
+        update(&contestants[index], &script, WHOSE[index])
+    });
     let mut programs = [0.0; 2];
     for index in 0..2 {
         start_over(&script, WHOSE[index]);
@@ -93,12 +88,7 @@ fn main() -> ExitCode {
             values: programs,
         },
     ];
-    print!("{}", table(runs, &contestants, &rows));
-    if check && rows.iter().any(Row::missed) {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    conclude(runs, check, &contestants, &rows)
 }
 
 fn read(arguments: &[String]) -> Option<(usize, bool, String, [Contestant; 2])> {

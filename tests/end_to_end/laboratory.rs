@@ -293,6 +293,27 @@ impl Host {
         );
     }
 
+    /// Builds a package without content inside, `/tmp/NAME.deb`; where there are words, they are its
+    /// script before it is unpacked.
+    pub fn build_deb(&self, name: &str, script: &str) {
+        let folder = format!("/tmp/{name}/DEBIAN");
+        self.write(
+            &format!("{folder}/control"),
+            &format!(
+                "Package: {name}\nVersion: 1\nArchitecture: all\n\
+                 Maintainer: a <a@example.invalid>\nDescription: for a test\n"
+            ),
+        );
+        if !script.is_empty() {
+            self.write(
+                &format!("{folder}/preinst"),
+                &format!("#!/bin/sh\n{script}\n"),
+            );
+            self.shell(&format!("chmod 755 {folder}/preinst"));
+        }
+        self.shell(&format!("dpkg-deb -b /tmp/{name} /tmp/{name}.deb"));
+    }
+
     /// Waits until a shell line prints a text, two minutes at most.
     pub fn wait_until(&self, line: &str, text: &str) {
         let loop_line = format!(

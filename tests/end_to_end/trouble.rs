@@ -171,10 +171,7 @@ fn one_misconfigured_agent_does_not_keep_another_from_its_turn() {
 fn a_lock_of_the_package_manager_is_told_with_its_holder() {
     let host = Host::up(&Setup::new("apt"));
     // dpkg's frontend lock is a POSIX lock, so a real dpkg holds it: one that waits in a script.
-    host.shell(
-        "mkdir -p /tmp/slow/DEBIAN && printf 'Package: slow\\nVersion: 1\\nArchitecture: all\\nMaintainer: a <a@example.invalid>\\nDescription: s\\n' > /tmp/slow/DEBIAN/control \
-         && printf '#!/bin/sh\\n: >/root/held\\nsleep 300\\n' > /tmp/slow/DEBIAN/preinst && chmod 755 /tmp/slow/DEBIAN/preinst && dpkg-deb -b /tmp/slow /tmp/slow.deb",
-    );
+    host.build_deb("slow", ": >/root/held\nsleep 300");
     host.shell("systemd-run --quiet --unit=holder dpkg -i /tmp/slow.deb");
     host.wait_until("test -e /root/held && echo held", "held");
     host.configure("transaction_deadline = \"10s\"");

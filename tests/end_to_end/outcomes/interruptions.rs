@@ -101,7 +101,6 @@ with_each_manager! {
         tick_until(&host, IS_IN_POST);
         host.shell("systemctl kill --kill-who=all --signal=KILL tick");
         ended(&host);
-        let_go_on(&host);
         let (run, ticks) = heal(&host);
         assert_eq!(ticks, 1);
         assert_outcome("5.9.0", &host, &run);
@@ -128,7 +127,6 @@ with_each_manager! {
         tick_until(&host, IS_IN_POST);
         host.shell("systemctl stop tick");
         ended(&host);
-        let_go_on(&host);
         let (_, ticks) = heal(&host);
         assert_eq!(ticks, 1);
         assert_sound(&host);

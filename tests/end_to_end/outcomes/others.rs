@@ -130,10 +130,8 @@ fn another_target_mends_what_nothing_repairs() {
 #[test]
 fn another_package_was_left_half_installed() {
     let host = Host::up(&Setup::new("apt"));
-    host.shell(
-        "mkdir -p /tmp/other/DEBIAN && printf 'Package: other\\nVersion: 1\\nArchitecture: all\\nMaintainer: a <a@example.invalid>\\nDescription: o\\n' > /tmp/other/DEBIAN/control \
-         && dpkg-deb -b /tmp/other /tmp/other.deb >/dev/null && dpkg --unpack /tmp/other.deb >/dev/null",
-    );
+    host.build_deb("other", "");
+    host.shell("dpkg --unpack /tmp/other.deb >/dev/null");
     let pid = host.pid();
     let run = host.updater(&["run", "--json"]);
     assert_eq!(
