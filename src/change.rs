@@ -173,21 +173,18 @@ fn note_signature(
 
 /// Records that the operator's word for an older index was used up, before it is forgotten.
 fn used_up<R>(context: &Context<'_, R>, name: &str, prepared: &Prepared) -> Result<()> {
-    let now = context.later();
     history::append(
         context.layout,
         &history::TrustEvent {
-            schema: crate::report::document::SCHEMA,
-            id: format!("{}-{name}-older-index", now.format("%Y%m%dT%H%M%S%.3fZ")),
-            time: now,
-            host: &context.host,
-            agent: name,
-            trigger: "tick",
-            reason: "older_index_accepted",
+            header: history::Header::new(
+                (&context.host, name),
+                context.later(),
+                "tick",
+                "older_index_accepted",
+                "older-index",
+            ),
             why: None,
             repositories: &prepared.freshness.seen,
-            actor: history::Actor::of_this_process("tick"),
-            updater_version: env!("CARGO_PKG_VERSION"),
         },
     )
 }

@@ -153,6 +153,7 @@ async fn tick<R: Runner>(
     };
     let mut gathered = gather::first(&sources, platform, stored.clone(), context.forced()).await;
     gathered.warnings.extend(unreadable);
+    let mut broken = None;
     if context.mode == Mode::Act {
         let journal = &mut journal;
         let repaired =
@@ -160,6 +161,7 @@ async fn tick<R: Runner>(
         if let Some(report) = repaired {
             return Ok(report);
         }
+        broken = repair::go_on_from(&mut gathered);
     }
     let mut decision = decide(&gathered.facts, now);
     if matches!(decision.verdict, Verdict::Undecided(_)) || context.mode != Mode::Act {
@@ -167,6 +169,10 @@ async fn tick<R: Runner>(
         decision = decide(&gathered.facts, now);
     } else {
         gather::refresh_schedule(&sources, &mut gathered).await;
+    }
+    if let Some(reading) = broken.filter(|_| !matches!(decision.verdict, Verdict::Proceed(_))) {
+        gathered.facts.installed = reading;
+        decision = decide(&gathered.facts, now);
     }
     let mut report = build::of_decision(
         name,
@@ -182,6 +188,9 @@ async fn tick<R: Runner>(
         Reason::VersionServerUnreachable | Reason::VersionServerInvalid
     ) {
         report.hint = gathered.server_hint.take();
+    }
+    if report.reason == Reason::PackageBroken {
+        report.hint = Some(repair::way_out(sources.manager, &policy.package));
     }
     if context.mode != Mode::Act {
         running(&sources, &gathered, &mut report).await;
@@ -291,6 +300,7 @@ async fn pin<R: Runner>(
     let scene = Scene {
         layout: context.layout,
         host: &context.host,
+        called: "tick",
         now: context.later(),
     };
     let installed = gathered.facts.installed.value();

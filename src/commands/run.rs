@@ -215,6 +215,7 @@ fn release_orphans(layout: &Layout, configured: &[&str], now: DateTime<Utc>) {
     let scene = Scene {
         layout,
         host: &host,
+        called: "tick",
         now,
     };
     if let Err(error) = pin::release_orphans(&scene, configured) {

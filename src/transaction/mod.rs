@@ -141,7 +141,7 @@ pub(crate) async fn install<R: Runner>(
             };
             match read {
                 Ok(lines) => run.warnings.extend(lines),
-                Err(failure) => run.told = Some(failure),
+                Err(failure) => run.told = Some(output.blame(failure)),
             }
         }
         Err(failure) => run.told = Some(failure),
@@ -218,6 +218,7 @@ async fn drive<R: Runner>(
             absorb(scene, &mut run.warnings).await;
         }
         let (installed, finding) = look(scene, &change).await;
+        keep_hold(scene, journal, &installed, &mut run.warnings).await;
         let step = next(scene, journal, &change, &finding, &run);
         if let Some(text) = no_room(scene) {
             if matches!(
@@ -361,6 +362,31 @@ async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<
     wait_until_quiet(scene.context.layout, locks, &change.id, &files).await
 }
 
+/// Remembers an administrator's hold before a repair, and gives it back afterwards. The journal has
+/// it on disk before any file is put in place.
+async fn keep_hold<R: Runner>(
+    scene: &Scene<'_, R>,
+    journal: &mut Journal,
+    installed: &Result<Installed, Failure>,
+    warnings: &mut Vec<String>,
+) {
+    let (Ok(installed), Some(change)) = (installed, &mut journal.transaction) else {
+        return;
+    };
+    if installed.is_held() {
+        change.held = true;
+    } else if change.held
+        && matches!(installed, Installed::Present(_))
+        && let Some(command) = scene.manager.hold_again(&change.package)
+    {
+        match scene.runner().run(&command).await {
+            Ok(output) if output.returned_zero() => {}
+            Ok(output) => warnings.push(format!("`{command}` failed: {}", output.exit)),
+            Err(failure) => warnings.push(format!("`{command}` failed: {failure}")),
+        }
+    }
+}
+
 /// Leaves no journal of the database's own behind, over which a later transaction would stumble.
 async fn absorb<R: Runner>(scene: &Scene<'_, R>, warnings: &mut Vec<String>) {
     let Some(command) = scene.manager.absorb() else {
@@ -441,7 +467,7 @@ async fn repair<R: Runner>(
                 run.warnings.extend(lines);
                 None
             }
-            Err(failure) => Some(failure),
+            Err(failure) => Some(output.blame(failure)),
         },
         Err(failure) => Some(failure),
     };

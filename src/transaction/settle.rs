@@ -314,26 +314,33 @@ fn record<R: Runner>(scene: &Scene<'_, R>, state: &AgentState, change: &Transact
         return Ok(());
     };
     let transcript = scene.context.layout.transcripts().join(&change.id);
+    let context = scene.context;
+    let by_hand = context.by_hand.as_ref();
+    let actor = history::Actor::of_this_process(by_hand.map_or("tick", |asked| asked.command));
+    let names = (context.host.as_str(), scene.agent);
     let event = history::Event {
-        schema: crate::report::document::SCHEMA,
-        id: change.id.clone(),
-        time: attempt.ended_at,
-        host: &scene.context.host,
-        agent: scene.agent,
-        trigger: attempt.trigger.clone(),
-        reason: attempt.result.clone(),
+        uid: actor.uid,
+        header: history::Header {
+            id: change.id.clone(),
+            actor,
+            ..history::Header::new(
+                names,
+                attempt.ended_at,
+                &attempt.trigger,
+                &attempt.result,
+                "",
+            )
+        },
         from: &attempt.from,
         to: &attempt.to,
         seconds: (attempt.ended_at - attempt.started_at).as_seconds_f64(),
-        uid: rustix::process::getuid().as_raw(),
         signing_key: change
             .new
             .as_ref()
             .map(|package| package.signing_key.as_str()),
         transcript: transcript.to_str(),
-        updater_version: env!("CARGO_PKG_VERSION"),
     };
-    history::append_once(scene.context.layout, &event.id, &event)
+    history::append_once(context.layout, &change.id, &event)
 }
 
 /// A version in the words of the version server, where it has such a form.

@@ -65,7 +65,7 @@ struct Options {
     /// fault, 300 for manager, 100 for host].
     #[arg(long)]
     points: Option<usize>,
-    /// A small seeded selection of everything: 12 points for each manager.
+    /// A small seeded selection of everything: 32 points for each manager.
     #[arg(long, conflicts_with_all = ["kind", "points"])]
     sample: bool,
     /// What is chosen by chance follows from it.
@@ -276,8 +276,10 @@ fn plan(options: &Options, manager: &'static str, tools: (&Path, &Path)) -> Vec<
         let mut random = StdRng::seed_from_u64(options.seed);
         let wanted = match kind {
             _ if options.points.is_some() => options.points.unwrap_or_default(),
-            Kind::Own | Kind::Manager if options.sample => 4,
-            Kind::Host | Kind::Fault if options.sample => 2,
+            Kind::Own if options.sample => 9,
+            Kind::Manager if options.sample => 12,
+            Kind::Host if options.sample => 6,
+            Kind::Fault if options.sample => 5,
             Kind::Own | Kind::Fault => 0,
             Kind::Manager => 300,
             Kind::Host => 100,

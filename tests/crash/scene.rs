@@ -1,9 +1,8 @@
 //! One host for one cut: before it, and what has to be true after it.
 
-use crate::laboratory::{FILL, Host, Output, Setup};
+use crate::laboratory::{FILL, Host, Output, Setup, wait_for};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 /// The folder of a host that the machine sees, too: for strace's words.
 const SHARED: &str = "/opt/crash";
@@ -130,9 +129,9 @@ impl Scene {
         let output = self.host.exec(&[
             "sh",
             "-c",
-            &format!("exec {STRACE} -D -y -qq -o {SHARED}/own {options} {UPDATER}"),
+            &format!("exec {STRACE} -D -y -q -o {SHARED}/own {options} {UPDATER}"),
         ]);
-        (output, self.traced())
+        (output, self.whole_trace())
     }
 
     /// Runs the update under strace, with the exit code of every fault.
@@ -140,15 +139,15 @@ impl Scene {
         let output = self.host.exec(&[
             "sh",
             "-c",
-            &format!("exec {STRACE} -D -y -qq -s 200 -o {SHARED}/own {options} {PLAIN}"),
+            &format!("exec {STRACE} -D -y -q -s 200 -o {SHARED}/own {options} {PLAIN}"),
         ]);
-        (output, self.traced())
+        (output, self.whole_trace())
     }
 
     /// Runs the update; once the chosen call has returned the disk is full.
     pub(crate) fn run_filled(&self, call: &str, nth: usize, options: &str) -> (Output, String) {
         let line = format!(
-            "{STRACE} -D -y -qq -s 200 -o {SHARED}/own {options} -e inject={call}:signal=STOP:when={nth} {PLAIN} & \
+            "{STRACE} -D -y -q -s 200 -o {SHARED}/own {options} -e inject={call}:signal=STOP:when={nth} {PLAIN} & \
              ours=$!
              until grep -q '^--- stopped by SIGSTOP' {SHARED}/own 2>/dev/null; do
                  case \"$(cut -d ' ' -f 3 /proc/$ours/stat)\" in Z) break ;; esac
@@ -159,15 +158,19 @@ impl Scene {
              wait $ours"
         );
         let output = self.host.exec(&["sh", "-c", &line]);
-        (output, self.traced())
+        (output, self.whole_trace())
     }
 
-    /// Our own calls of the last run.
-    fn traced(&self) -> String {
-        // The tracer outlives its process for a moment.
-        std::thread::sleep(Duration::from_millis(50));
-        let text = std::fs::read(self.shared("own")).unwrap_or_default();
-        String::from_utf8_lossy(&text).into_owned()
+    /// What strace wrote, once it has written how our process ended: it outlives it for a moment.
+    fn whole_trace(&self) -> String {
+        let mut text = String::new();
+        wait_for("strace has written the end of its process", || {
+            let bytes = std::fs::read(self.shared("own")).unwrap_or_default();
+            text = String::from_utf8_lossy(&bytes).into_owned();
+            let last = text.lines().last().unwrap_or_default();
+            last.starts_with("+++ ") && text.ends_with('\n')
+        });
+        text
     }
 
     /// What the last run of the whole tree printed.
