@@ -110,15 +110,14 @@ impl Installer {
         let (status, said) = self.run(&unit, &layout.plan(&plan.agent)).await?;
         let text = files::read_if_there(&told)?;
         files::remove(&told)?;
-        match text {
-            Some(text) => serde_json::from_str(&text).context("read what the installer says"),
-            None => {
-                files::remove(&layout.plan(&plan.agent))?;
-                bail!(
-                    "{unit} ended without a report ({status}): {}",
-                    last_line(&said)
-                )
-            }
+        if let Some(text) = text {
+            serde_json::from_str(&text).context("read what the installer says")
+        } else {
+            files::remove(&layout.plan(&plan.agent))?;
+            bail!(
+                "{unit} ended without a report ({status}): {}",
+                last_line(&said)
+            )
         }
     }
 

@@ -17,7 +17,9 @@ use crate::announce;
 use crate::config::Policy;
 use crate::decision::Reason;
 use crate::health::probe::{Examination, Probes};
+use crate::host;
 use crate::packages;
+use crate::report::build;
 use crate::state::agent::AgentState;
 use crate::state::files;
 use crate::state::journal::{Event, Journal, Phase, Transaction, Undo, UndoKind};
@@ -140,7 +142,7 @@ pub(crate) async fn install<R: Runner>(
             };
             match read {
                 Ok(lines) => run.warnings.extend(lines),
-                Err(failure) => run.told = Some(failure),
+                Err(failure) => run.told = Some(output.blame(failure)),
             }
         }
         Err(failure) => run.told = Some(failure),
@@ -219,7 +221,21 @@ async fn drive<R: Runner>(
             absorb(scene, &mut run.warnings).await;
         }
         let (installed, finding) = look(scene, &change).await;
+        keep_hold(scene, journal, &installed, &mut run.warnings).await;
         let step = next(scene, journal, &change, &finding, &run);
+        if let Some(text) = no_room(scene) {
+            if matches!(
+                step,
+                Step::Finish | Step::PutNew | Step::PutOld(_) | Step::GiveUp
+            ) {
+                // A repair would fail like what it repairs, and must not be counted.
+                return Ok(Applied::without_room(scene.agent, &text, &finding, run));
+            }
+            if let Some(Failure::Unexpected(_)) = &run.told {
+                // What the package manager said of it did not come to the disk either.
+                run.told = Some(Failure::DiskFull(text));
+            }
+        }
         match step {
             Step::Leave => {
                 let why = finding.describe();
@@ -254,6 +270,18 @@ async fn drive<R: Runner>(
                     let command = scene.manager.install_file(&change.backward(), &old.file);
                     repair(scene, journal, command, &mut run).await?;
                 }
+            }
+            Step::GiveUp if matches!(run.told, Some(Failure::DiskFull(_))) => {
+                // Its repairs were none: they are tried again once there is room.
+                if let Some(change) = &mut journal.transaction {
+                    change.repairs = 0;
+                }
+                if let Err(error) = journal.write(scene.context.layout, scene.agent) {
+                    let text = format!("the journal is behind: {error:#}");
+                    run.warnings.push(text);
+                }
+                let text = cause(&run, &finding);
+                return Ok(Applied::without_room(scene.agent, &text, &finding, run));
             }
             Step::GiveUp => {
                 scene.note(journal, Event::GaveUp, &mut run.warnings);
@@ -310,6 +338,18 @@ fn next<R: Runner>(
     step
 }
 
+/// Where there is no room left at all, in words. Less than a transaction may begin with is enough to
+/// end one.
+fn no_room<R: Runner>(scene: &Scene<'_, R>) -> Option<String> {
+    const BYTES: u64 = 1024 * 1024;
+    const FILES: u64 = 16;
+    let free = host::free_space(scene.context.layout);
+    let full = free
+        .iter()
+        .find(|free| free.bytes < BYTES || free.files.is_some_and(|files| files < FILES))?;
+    Some(format!("no room is left in {}", full.folder))
+}
+
 /// Waits for others at the package manager, and for what an earlier run of ours left behind.
 async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<(), String> {
     let mut files = Vec::new();
@@ -323,6 +363,31 @@ async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<
     }
     let locks = scene.manager.locks();
     wait_until_quiet(scene.context.layout, locks, &change.id, &files).await
+}
+
+/// Remembers an administrator's hold before a repair, and gives it back afterwards. The journal has
+/// it on disk before any file is put in place.
+async fn keep_hold<R: Runner>(
+    scene: &Scene<'_, R>,
+    journal: &mut Journal,
+    installed: &Result<Installed, Failure>,
+    warnings: &mut Vec<String>,
+) {
+    let (Ok(installed), Some(change)) = (installed, &mut journal.transaction) else {
+        return;
+    };
+    if installed.is_held() {
+        change.held = true;
+    } else if change.held
+        && matches!(installed, Installed::Present(_))
+        && let Some(command) = scene.manager.hold_again(&change.package)
+    {
+        match scene.runner().run(&command).await {
+            Ok(output) if output.returned_zero() => {}
+            Ok(output) => warnings.push(format!("`{command}` failed: {}", output.exit)),
+            Err(failure) => warnings.push(format!("`{command}` failed: {failure}")),
+        }
+    }
 }
 
 /// Leaves no journal of the database's own behind, over which a later transaction would stumble.
@@ -397,8 +462,15 @@ async fn repair<R: Runner>(
     if let Some(change) = &mut journal.transaction {
         change.repairs += 1;
     }
-    journal.write(scene.context.layout, scene.agent)?;
-    files::create_folder(&scene.context.layout.transcripts(), 0o700)?;
+    let layout = scene.context.layout;
+    let written = journal.write(layout, scene.agent);
+    // The phase leads a later start here, and this one counts by itself: a disk that is full must
+    // not leave the package half installed.
+    let written = written.and_then(|()| files::create_folder(&layout.transcripts(), 0o700));
+    if let Err(error) = written {
+        let text = format!("the journal is behind: {error:#}");
+        run.warnings.push(text);
+    }
     let command = scene.marked(command, &transaction(journal)?);
     run.told = match scene.runner().run(&command).await {
         Ok(output) => match scene.manager.read_install_file(&output) {
@@ -406,7 +478,7 @@ async fn repair<R: Runner>(
                 run.warnings.extend(lines);
                 None
             }
-            Err(failure) => Some(failure),
+            Err(failure) => Some(output.blame(failure)),
         },
         Err(failure) => Some(failure),
     };
@@ -423,6 +495,16 @@ impl Applied {
             warnings: Vec::new(),
             installed: None,
             examination: None,
+        }
+    }
+
+    /// Half-way, and no room to go on or back: somebody has to make some, and a later tick goes on by
+    /// the journal.
+    fn without_room(agent: &str, text: &str, finding: &Finding, run: Run) -> Self {
+        let why = format!("{text}; {}", finding.describe());
+        Self {
+            hint: build::hint(Reason::DiskFull, agent),
+            ..Self::later(Reason::RollbackFailed, &why, run)
         }
     }
 

@@ -288,7 +288,7 @@ fn a_plan_that_is_not_the_deciders_is_refused() {
     let apply = |agent: &str, version: &str, mode: &str| {
         host.shell(&format!(
             "mkdir -p -m 700 /var/lib/agent-updater/plans; now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-             printf '{{\"schema\":1,\"written_at\":\"%s\",\"agent\":\"{agent}\",\"work\":{{\"change\":{{\"version\":\"{version}\",\"reason\":\"window_open\",\"until\":null,\"critical\":false,\"by_hand\":null}}}}}}' \"$now\" >/var/lib/agent-updater/plans/x.json
+             printf '{{\"schema\":1,\"written_at\":\"%s\",\"login_uid\":null,\"agent\":\"{agent}\",\"work\":{{\"change\":{{\"version\":\"{version}\",\"reason\":\"window_open\",\"until\":null,\"critical\":false,\"by_hand\":null}}}}}}' \"$now\" >/var/lib/agent-updater/plans/x.json
              chmod {mode} /var/lib/agent-updater/plans/x.json"
         ));
         host.updater(&["apply", "--plan", "/var/lib/agent-updater/plans/x.json"])

@@ -17,12 +17,14 @@ mod laboratory;
 
 mod at_home;
 mod decision;
+mod disk;
 mod hostile;
 mod interface;
 mod no_op;
 mod older_index;
 mod operator;
 mod outcomes;
+mod own_files;
 mod pin;
 mod prefetch;
 mod race;
