@@ -183,14 +183,14 @@ async fn tick<R: Runner>(
         now,
     );
     report.warnings.append(&mut gathered.warnings);
-    if matches!(
-        report.reason,
-        Reason::VersionServerUnreachable | Reason::VersionServerInvalid
-    ) {
-        report.hint = gathered.server_hint.take();
-    }
-    if report.reason == Reason::PackageBroken {
-        report.hint = Some(repair::way_out(sources.manager, &policy.package));
+    match report.reason {
+        Reason::VersionServerUnreachable | Reason::VersionServerInvalid => {
+            report.hint = gathered.server_hint.take();
+        }
+        Reason::PackageBroken => {
+            report.hint = Some(repair::way_out(sources.manager, &policy.package));
+        }
+        _ => {}
     }
     if context.mode != Mode::Act {
         running(&sources, &gathered, &mut report).await;
@@ -199,17 +199,9 @@ async fn tick<R: Runner>(
         Mode::Look => {}
         Mode::DryRun => dry_run(context, &sources, &mut gathered, &decision, &mut report).await?,
         Mode::Act => {
-            change::act(
-                context,
-                name,
-                &sources,
-                &mut gathered,
-                &decision,
-                &mut report,
-            )
-            .await?;
+            let gathered = &mut gathered;
+            change::act(context, name, &sources, gathered, &decision, &mut report).await?;
             if journal.phase == Phase::Stuck {
-                let gathered = &mut gathered;
                 let looked =
                     repair::stuck_agent(context, name, &sources, gathered, &mut report).await;
                 not_hidden(looked, &mut report)?;

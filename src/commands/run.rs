@@ -242,7 +242,7 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
     Ok(match acquire(&layout.lock())? {
         Acquired::Ours(lock) => {
             let folders = [layout.agents(), layout.journals(), layout.run_time()];
-            files::sweep(&folders.each_ref().map(|folder| folder.as_path()), 0);
+            files::sweep(&folders.each_ref().map(std::path::PathBuf::as_path), 0);
             Turn::Ours(Some(lock))
         }
         Acquired::Busy(holder) => Turn::Not(Reason::AnotherInstance, holder),
