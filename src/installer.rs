@@ -58,6 +58,16 @@ pub enum Role<'a> {
     Installer(&'a Plan),
 }
 
+impl<'a> Role<'a> {
+    /// The plan that this process carries out, if it is the installer.
+    pub fn plan(self) -> Option<&'a Plan> {
+        match self {
+            Self::Installer(plan) => Some(plan),
+            Self::Alone | Self::Decider(_) => None,
+        }
+    }
+}
+
 /// The installer for this process; `None` where it does everything itself: without systemd, and
 /// where nothing but its own end can end it.
 pub fn needed(layout: &Layout, arguments: Vec<String>, terminal: bool) -> Option<Installer> {

@@ -142,14 +142,8 @@ async fn tick<R: Runner>(
             return Ok(report);
         }
     }
-    let plan = match context.role {
-        Role::Installer(plan) => Some(plan),
-        Role::Alone | Role::Decider(_) => None,
-    };
-    let client = match plan {
-        None => Client::new(&policy.version_server).map_err(|error| error.to_string()),
-        Some(_) => Err("the installer asks no version server".to_owned()),
-    };
+    let plan = context.role.plan();
+    let client = client(plan, policy);
     let sources = Sources {
         agent: name,
         policy,
@@ -202,19 +196,11 @@ async fn tick<R: Runner>(
         Mode::Look => {}
         Mode::DryRun => dry_run(context, &sources, &mut gathered, &decision, &mut report).await?,
         Mode::Act => {
+            let gathered = &mut gathered;
             if !handed_over && (mends || plan.is_none_or(|plan| plan.work != Work::Recover)) {
-                change::act(
-                    context,
-                    name,
-                    &sources,
-                    &mut gathered,
-                    &decision,
-                    &mut report,
-                )
-                .await?;
+                change::act(context, name, &sources, gathered, &decision, &mut report).await?;
             }
             if journal.phase == Phase::Stuck {
-                let gathered = &mut gathered;
                 let looked =
                     repair::stuck_agent(context, name, &sources, gathered, &mut report).await;
                 not_hidden(looked, &mut report)?;
@@ -224,6 +210,14 @@ async fn tick<R: Runner>(
     let concluded = conclude(context, name, &sources, &stored, gathered, &mut report).await;
     not_hidden(concluded, &mut report)?;
     Ok(report)
+}
+
+/// The version server's client, but in the installer, which asks none.
+fn client(plan: Option<&Plan>, policy: &Policy) -> Result<Client, String> {
+    match plan {
+        None => Client::new(&policy.version_server).map_err(|error| error.to_string()),
+        Some(_) => Err("the installer asks no version server".to_owned()),
+    }
 }
 
 /// The report of a decision, with the way out where only the facts know it.

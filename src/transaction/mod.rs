@@ -203,16 +203,9 @@ async fn drive<R: Runner>(
 ) -> Result<Applied> {
     loop {
         let change = transaction(journal)?;
-        if let Some(Failure::Locked { detail }) = &mut run.told {
-            // The manager was kept out, so there is nothing of ours to wait for.
-            let (installed, finding) = look(scene, &change).await;
-            if finding == Finding::Old(Files::Whole) {
-                if let Some(holder) = lock_holder(scene.context.layout, scene.manager.locks()) {
-                    *detail = holder;
-                }
-                let end = End::Old(None);
-                return Ok(settled(scene, (journal, state), installed.ok(), end, run));
-            }
+        if let Some(installed) = kept_out(scene, &change, &mut run).await {
+            let (installed, end) = (Some(installed), End::Old(None));
+            return Ok(settled(scene, (journal, state), installed, end, run));
         }
         if let Err(holder) = quiet(scene, &change).await {
             return Ok(Applied::later(Reason::PackageManagerBusy, &holder, run));
@@ -272,14 +265,7 @@ async fn drive<R: Runner>(
                 }
             }
             Step::GiveUp if matches!(run.told, Some(Failure::DiskFull(_))) => {
-                // Its repairs were none: they are tried again once there is room.
-                if let Some(change) = &mut journal.transaction {
-                    change.repairs = 0;
-                }
-                if let Err(error) = journal.write(scene.context.layout, scene.agent) {
-                    let text = format!("the journal is behind: {error:#}");
-                    run.warnings.push(text);
-                }
+                forget_repairs(scene, journal, &mut run.warnings);
                 let text = cause(&run, &finding);
                 return Ok(Applied::without_room(scene.agent, &text, &finding, run));
             }
@@ -315,6 +301,40 @@ async fn drive<R: Runner>(
             }
         }
     }
+}
+
+/// Repairs without room were none: they are tried again once there is some.
+fn forget_repairs<R: Runner>(
+    scene: &Scene<'_, R>,
+    journal: &mut Journal,
+    warnings: &mut Vec<String>,
+) {
+    if let Some(change) = &mut journal.transaction {
+        change.repairs = 0;
+    }
+    if let Err(error) = journal.write(scene.context.layout, scene.agent) {
+        warnings.push(format!("the journal is behind: {error:#}"));
+    }
+}
+
+/// What is installed, where the manager was kept out by a lock and changed nothing: then there is
+/// nothing of ours to wait for.
+async fn kept_out<R: Runner>(
+    scene: &Scene<'_, R>,
+    change: &Transaction,
+    run: &mut Run,
+) -> Option<Installed> {
+    let Some(Failure::Locked { detail }) = &mut run.told else {
+        return None;
+    };
+    let (installed, finding) = look(scene, change).await;
+    if finding != Finding::Old(Files::Whole) {
+        return None;
+    }
+    if let Some(holder) = lock_holder(scene.context.layout, scene.manager.locks()) {
+        *detail = holder;
+    }
+    installed.ok()
 }
 
 /// The next step, with what there is to repair with.
