@@ -3,9 +3,9 @@
 use crate::decision::Reason;
 use crate::packages;
 use crate::report::AgentReport;
-use crate::report::document::{RollbackReport, SCHEMA};
+use crate::report::document::RollbackReport;
 use crate::state::agent::AgentState;
-use crate::state::history::{self, Actor, OperatorEvent};
+use crate::state::history::{self, Header, OperatorEvent};
 use crate::state::journal::{Journal, Phase};
 use crate::state::operator::{Hold, Person};
 use crate::tick::{Context, Mode};
@@ -225,30 +225,14 @@ pub(crate) fn record<R>(
         .as_ref()
         .map_or("tick", |hold| hold.placed_by.as_str());
     let now = context.later();
-    let event = |number: usize, trigger, reason| OperatorEvent {
-        schema: SCHEMA,
-        id: format!(
-            "{}-{agent}-{reason}-{number}",
-            now.format("%Y%m%dT%H%M%S%.3fZ")
-        ),
-        time: now,
-        host: &context.host,
-        agent,
-        trigger,
-        reason,
-        version: None,
-        until: None,
-        why: None,
-        // The installer is nobody's process; the decider saw who asked.
-        actor: context.by_hand.as_ref().map_or_else(
-            || Actor::of_this_process(trigger),
-            |by_hand| Actor {
-                uid: by_hand.who.uid,
-                login_uid: by_hand.who.login_uid,
-                trigger,
-            },
-        ),
-        updater_version: env!("CARGO_PKG_VERSION"),
+    let event = |number: usize, trigger, reason| {
+        let mark = format!("{reason}-{number}");
+        OperatorEvent {
+            header: Header::new((&context.host, agent), now, trigger, reason, &mark),
+            version: None,
+            until: None,
+            why: None,
+        }
     };
     match (&before.hold, &after.hold) {
         (before, Some(hold)) if before.as_ref() != Some(hold) && hold.version.is_some() => {

@@ -6,6 +6,7 @@ use crate::decision::{
     Critical, Decision, Gate, GateName, Reading, Reason, Target, Timing, Verdict, authorize, decide,
 };
 use crate::gather::{self, Gathered, Sources};
+use crate::host;
 use crate::outcome::State;
 use crate::plan::{Asked, Work};
 use crate::prefetch;
@@ -75,6 +76,12 @@ pub(crate) async fn act<R: Runner>(
     }
     if let Some(kept) = roll_back::kept(context, sources, gathered) {
         return roll_back::put_back(context, name, sources, gathered, kept, report).await;
+    }
+    // The repository's index is written to the same disks.
+    let room = authorize::resources(&host::free_space(context.layout));
+    if room.open == Some(false) {
+        build::authorized(report, vec![room], name);
+        return Ok(());
     }
     let folder = views(context.layout);
     let Some(mut prepared) = prepared(context, sources, gathered, &folder).await? else {
@@ -198,21 +205,18 @@ fn note_signature(
 
 /// Records that the operator's word for an older index was used up, before it is forgotten.
 fn used_up<R>(context: &Context<'_, R>, name: &str, prepared: &Prepared) -> Result<()> {
-    let now = context.later();
     history::append(
         context.layout,
         &history::TrustEvent {
-            schema: crate::report::document::SCHEMA,
-            id: format!("{}-{name}-older-index", now.format("%Y%m%dT%H%M%S%.3fZ")),
-            time: now,
-            host: &context.host,
-            agent: name,
-            trigger: "tick",
-            reason: "older_index_accepted",
+            header: history::Header::new(
+                (&context.host, name),
+                context.later(),
+                "tick",
+                "older_index_accepted",
+                "older-index",
+            ),
             why: None,
             repositories: &prepared.freshness.seen,
-            actor: history::Actor::of_this_process("tick"),
-            updater_version: env!("CARGO_PKG_VERSION"),
         },
     )
 }

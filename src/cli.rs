@@ -287,9 +287,9 @@ pub struct RunArguments {
     pub exit_code: bool,
 }
 
-/// Arguments of `hold`.
+/// Agents by name, or all of them.
 #[derive(Args, Clone, Debug)]
-pub struct HoldArguments {
+pub struct WhichAgents {
     /// The agents
     #[arg(
         value_name = "AGENT",
@@ -300,6 +300,14 @@ pub struct HoldArguments {
     /// Every configured agent
     #[arg(long)]
     pub all: bool,
+}
+
+/// Arguments of `hold`.
+#[derive(Args, Clone, Debug)]
+pub struct HoldArguments {
+    /// For whom
+    #[command(flatten)]
+    pub which: WhichAgents,
     /// When it ends by itself: `3d`, `2026-12-01 06:00` (this host's time) or RFC 3339
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
@@ -314,16 +322,9 @@ pub struct HoldArguments {
 /// Arguments of `unhold`.
 #[derive(Args, Clone, Debug)]
 pub struct UnholdArguments {
-    /// The agents
-    #[arg(
-        value_name = "AGENT",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
-    pub agents: Vec<String>,
-    /// Every configured agent
-    #[arg(long)]
-    pub all: bool,
+    /// For whom
+    #[command(flatten)]
+    pub which: WhichAgents,
     /// Print one JSON document on standard output
     #[arg(long)]
     pub json: bool,

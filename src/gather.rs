@@ -15,7 +15,9 @@ pub use self::unit_and_holds::holds;
 
 use crate::by_hand::ByHand;
 use crate::config::{Downgrade, OnCritical, Policy, ScheduleSource};
-use crate::decision::{Critical, Facts, FailedAttempts, Platform, Reading, Target, TimingPolicy};
+use crate::decision::{
+    Critical, Facts, FailedAttempts, Health, Platform, Reading, Target, TimingPolicy,
+};
 use crate::health::probe::{Examination, Probes, examine};
 use crate::host;
 use crate::plan::Plan;
@@ -52,6 +54,9 @@ pub struct Gathered {
     pub offering: Option<Vec<RepositoryEntry>>,
     /// Whether the version server said what it wants.
     pub server_answers: bool,
+    /// What the database says of a half-installed package whose version is taken as installed,
+    /// because another one is the only repair that is left.
+    pub half_installed: Option<String>,
 }
 
 /// The agent, its policy, and the ways to ask.
@@ -167,6 +172,7 @@ pub async fn first<R: Runner>(
         examination: None,
         offering: None,
         server_answers: answer.is_ok(),
+        half_installed: None,
     };
     match sources.plan {
         None => take_in(&mut gathered, answer, now),
@@ -272,6 +278,10 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
         },
         examine(&probes, restarts, sources.runner)
     );
+    let mut examination = examination;
+    if let Some(detail) = &gathered.half_installed {
+        examination.health = Health::Unhealthy(format!("the package is half-installed: {detail}"));
+    }
     gathered.state = server_state;
     gathered.state.restarts = examination.restarts;
     gathered.warnings.extend(warnings);

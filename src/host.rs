@@ -1,6 +1,7 @@
 //! What is asked of the host itself: its name, its package managers, its disks.
 
 use crate::decision::Platform;
+use crate::decision::authorize::{FreeSpace, MINIMUM_FREE_BYTES, MINIMUM_FREE_STATE};
 use crate::installer::is_shut_in;
 use crate::state::operator::Person;
 use crate::state::{Layout, files};
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Folders in which system programs are looked for, whatever the caller's `PATH` says.
 const PROGRAM_FOLDERS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -161,10 +163,22 @@ fn not_dnf_4(program: &Path) -> Option<String> {
     }
 }
 
+/// Who is acted for, where this process is not the one that was called.
+static ASKED_BY: OnceLock<u32> = OnceLock::new();
+
+/// From now on this process acts for that user.
+pub fn act_for(login_uid: u32) {
+    // The first word counts; there is only one plan.
+    let _ = ASKED_BY.set(login_uid);
+}
+
 /// The user who logged in to run this, where the kernel's audit or sudo knows.
 pub fn login_uid() -> Option<u32> {
     // What the kernel says of a process that nobody logged in for.
     const UNSET: u32 = u32::MAX;
+    if let Some(uid) = ASKED_BY.get() {
+        return Some(*uid);
+    }
     let by_kernel = fs::read_to_string("/proc/self/loginuid").ok();
     let number = |text: String| text.trim().parse::<u32>().ok();
     by_kernel
@@ -190,16 +204,26 @@ pub fn person() -> Person {
     }
 }
 
-/// Free bytes for an unprivileged writer on the file systems that a package manager writes to.
-pub fn free_bytes(layout: &Layout) -> Vec<(String, u64)> {
-    ["/usr", "/var/lib", "/var/cache"]
+/// What is left on the file systems that a package manager and this program write to.
+pub fn free_space(layout: &Layout) -> Vec<FreeSpace> {
+    const FOLDERS: [(&str, u64); 5] = [
+        ("/usr", MINIMUM_FREE_BYTES),
+        ("/var/lib", MINIMUM_FREE_BYTES),
+        ("/var/cache", MINIMUM_FREE_BYTES),
+        // Either may be a file system of its own.
+        ("/var/cache/agent-updater", MINIMUM_FREE_BYTES),
+        ("/var/lib/agent-updater", MINIMUM_FREE_STATE),
+    ];
+    FOLDERS
         .iter()
-        .filter_map(|folder| {
+        .filter_map(|(folder, needed)| {
             let status = rustix::fs::statvfs(layout.host(folder)).ok()?;
-            Some((
-                (*folder).to_owned(),
-                status.f_bavail.saturating_mul(status.f_frsize),
-            ))
+            Some(FreeSpace {
+                folder: (*folder).to_owned(),
+                bytes: status.f_bavail.saturating_mul(status.f_frsize),
+                needed: *needed,
+                files: (status.f_files > 0).then_some(status.f_favail),
+            })
         })
         .collect()
 }

@@ -58,6 +58,16 @@ pub enum Role<'a> {
     Installer(&'a Plan),
 }
 
+impl<'a> Role<'a> {
+    /// The plan that this process carries out, if it is the installer.
+    pub fn plan(self) -> Option<&'a Plan> {
+        match self {
+            Self::Installer(plan) => Some(plan),
+            Self::Alone | Self::Decider(_) => None,
+        }
+    }
+}
+
 /// The installer for this process; `None` where it does everything itself: without systemd, and
 /// where nothing but its own end can end it.
 pub fn needed(layout: &Layout, arguments: Vec<String>, terminal: bool) -> Option<Installer> {
@@ -110,15 +120,14 @@ impl Installer {
         let (status, said) = self.run(&unit, &layout.plan(&plan.agent)).await?;
         let text = files::read_if_there(&told)?;
         files::remove(&told)?;
-        match text {
-            Some(text) => serde_json::from_str(&text).context("read what the installer says"),
-            None => {
-                files::remove(&layout.plan(&plan.agent))?;
-                bail!(
-                    "{unit} ended without a report ({status}): {}",
-                    last_line(&said)
-                )
-            }
+        if let Some(text) = text {
+            serde_json::from_str(&text).context("read what the installer says")
+        } else {
+            files::remove(&layout.plan(&plan.agent))?;
+            bail!(
+                "{unit} ended without a report ({status}): {}",
+                last_line(&said)
+            )
         }
     }
 

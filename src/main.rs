@@ -2,6 +2,7 @@
 
 use agent_updater::cli::Cli;
 use agent_updater::commands;
+use agent_updater::outcome;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             commands::complain(&error);
-            ExitCode::from(1)
+            ExitCode::from(outcome::exit_code(outcome::fault(&error)))
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What a command ended with, as a state, a reason and an exit code (contract, section 7).
 
 use crate::decision::{GateName, Reason, Verdict};
+use crate::state::damaged::Damaged;
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 
 /// The state of one agent after a command.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -92,6 +94,26 @@ pub fn exit_code(reason: Reason) -> u8 {
     }
 }
 
+/// The reason that an error stands for which nothing else was made of.
+pub fn fault(error: &anyhow::Error) -> Reason {
+    let is_full = |error: &std::io::Error| {
+        matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        )
+    };
+    if error.downcast_ref::<Damaged>().is_some() {
+        Reason::StateDamaged
+    } else if error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(is_full))
+    {
+        Reason::DiskFull
+    } else {
+        Reason::InternalError
+    }
+}
+
 /// The state that a closed gate stands for.
 pub fn stopped(reason: Reason) -> State {
     match reason {
@@ -149,6 +171,22 @@ mod tests {
         assert_eq!(most_urgent([11, 0, 10]), 11);
         assert_eq!(most_urgent([31, 32, 1]), 32);
         assert_eq!(most_urgent([]), 0);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_fault_of_this_program() {
+        let table = [
+            (ErrorKind::StorageFull, Reason::DiskFull),
+            (ErrorKind::QuotaExceeded, Reason::DiskFull),
+            (ErrorKind::PermissionDenied, Reason::InternalError),
+        ];
+        for (kind, reason) in table {
+            let error = anyhow::Error::new(std::io::Error::from(kind))
+                .context("write the journal")
+                .context("begin");
+            assert_eq!(fault(&error), reason, "{kind:?}");
+        }
+        assert_eq!(fault(&anyhow::anyhow!("a mistake")), Reason::InternalError);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use crate::gather::Sources;
 use crate::host;
-use crate::report::document::{PinReport, SCHEMA};
+use crate::report::document::PinReport;
 use crate::state::agent::{AgentState, PinRecord, PinnedAt};
 use crate::state::{Layout, files, history};
 use adapters::{
@@ -28,6 +28,8 @@ pub struct Scene<'a> {
     pub layout: &'a Layout,
     /// Name of the host.
     pub host: &'a str,
+    /// What was called: `unpin`, or `tick`.
+    pub called: &'a str,
     /// The present moment. UTC.
     pub now: DateTime<Utc>,
 }
@@ -41,18 +43,15 @@ impl Scene<'_> {
         package: &str,
         places: &[String],
     ) -> Result<()> {
+        let actor = history::Actor::of_this_process(self.called);
         let event = history::PinEvent {
-            schema: SCHEMA,
-            id: format!("{}-{agent}-{reason}", self.now.format("%Y%m%dT%H%M%S%.3fZ")),
-            time: self.now,
-            host: self.host,
-            agent,
-            trigger,
-            reason,
             package,
             places,
-            uid: rustix::process::getuid().as_raw(),
-            updater_version: env!("CARGO_PKG_VERSION"),
+            uid: actor.uid,
+            header: history::Header {
+                actor,
+                ..history::Header::new((self.host, agent), self.now, trigger, reason, reason)
+            },
         };
         history::append(self.layout, &event)
     }

@@ -6,6 +6,7 @@
 
 use crate::by_hand::{self, ByHand};
 use crate::decision::Timing;
+use crate::host;
 use crate::state::operator::Person;
 use crate::state::{Layout, files};
 use adapters::TargetVersion;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub schema: u32,
     /// When it was written. UTC.
     pub written_at: DateTime<Utc>,
+    /// The user who logged in to ask for it, where one did: the installer is nobody's process.
+    pub login_uid: Option<u32>,
     /// The agent; empty for [`Work::GiveBack`].
     pub agent: String,
     /// What is to be done.
@@ -101,6 +104,7 @@ impl Plan {
         Self {
             schema: SCHEMA,
             written_at: now,
+            login_uid: host::login_uid(),
             agent: agent.to_owned(),
             work,
         }

@@ -11,7 +11,7 @@ use crate::report::AgentReport;
 use crate::state::agent::{AgentState, Prefetched};
 use crate::state::journal::{Event, Journal, Phase};
 use crate::tick::{Context, prepared, views};
-use crate::update::{keep_new, scene};
+use crate::update::{keep_new, scene_of};
 use crate::way_back;
 use adapters::{Runner, TargetVersion};
 use anyhow::Result;
@@ -53,13 +53,7 @@ pub(crate) async fn ahead<R: Runner>(
         return Ok(());
     };
     report.target.package_version = Some(change.to.as_str().to_owned());
-    let scene = scene(
-        context,
-        name,
-        sources.manager,
-        sources.policy,
-        gathered.unit.clone(),
-    );
+    let scene = scene_of(context, sources, gathered);
     keep_new(&scene, change, &fetched, &mut gathered.state, report);
     if let Err(why) = way_back::secure(&scene, offer, change, &mut gathered.state).await {
         let text = format!("there will be no way back to {}: {why}", change.from);

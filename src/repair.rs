@@ -4,7 +4,7 @@
 //! Only our own package is ever repaired. The rest of the package manager's state is its
 //! administrator's; a gate says so, with the command.
 
-use crate::decision::{Health, Reading, Reason};
+use crate::decision::{Health, Reading, Reason, Target};
 use crate::gather::{Gathered, Sources, find_unit};
 use crate::health::probe::examine;
 use crate::outcome::{self, State};
@@ -15,8 +15,8 @@ use crate::state::journal::{Event, HealthBefore, Journal, KeptPackage, Phase, Tr
 use crate::tick::Context;
 use crate::transaction::quiet::wait_until_quiet;
 use crate::transaction::{REPAIR, recover};
-use crate::update::{scene, take_over};
-use adapters::{Installed, NativeVersion, Runner};
+use crate::update::{scene_of, take_over};
+use adapters::{Installed, NativeVersion, PackageManager, PackageName, Runner};
 use anyhow::Result;
 use chrono::TimeDelta;
 
@@ -61,8 +61,7 @@ pub(crate) async fn broken_package<R: Runner>(
     let Some(change) = repairable(context, name, sources, gathered) else {
         return Ok(None);
     };
-    let unit = gathered.unit.clone();
-    let scene = scene(context, name, manager, sources.policy, unit);
+    let scene = scene_of(context, sources, gathered);
     journal.transaction = Some(change);
     journal.record(layout, name, Event::Begun, now)?;
     let applied = recover(&scene, (journal, &mut gathered.state)).await?;
@@ -77,6 +76,38 @@ pub(crate) async fn broken_package<R: Runner>(
 pub(crate) fn is_broken(gathered: &Gathered) -> bool {
     let installed = gathered.facts.installed.value();
     matches!(installed, Some(Installed::Broken { .. }))
+}
+
+/// What an operator can do about a package that we could not repair.
+pub(crate) fn way_out(manager: &dyn PackageManager, package: &PackageName) -> String {
+    let by_hand = match manager.finish(package) {
+        Some(command) => format!("see why `{command}` fails as root"),
+        None => format!("remove one of the versions of {package} (`rpm -q {package}` lists them)"),
+    };
+    format!("{by_hand}; a half-installed version is left by itself for another target")
+}
+
+/// Where nothing repairs a half-installed version, going on to another one may: its version is then
+/// taken as installed, and as sick. Returns what the database says, for the case that nothing comes
+/// of it. Several versions at once are no place to go on from.
+pub(crate) fn go_on_from(gathered: &mut Gathered) -> Option<Reading<Installed>> {
+    let (Some(Installed::Broken { detail, versions }), Some(Target::Version(target))) = (
+        gathered.facts.installed.value(),
+        gathered.facts.target.value(),
+    ) else {
+        return None;
+    };
+    let [package] = versions.as_slice() else {
+        return None;
+    };
+    if package.version.target().as_ref() == Some(target) {
+        return None;
+    }
+    gathered.half_installed = Some(detail.clone());
+    let as_installed = Installed::Present(package.clone());
+    let read_at = gathered.facts.installed.read_at()?;
+    let reading = Reading::taken(as_installed, read_at);
+    Some(std::mem::replace(&mut gathered.facts.installed, reading))
 }
 
 async fn ask_again<R: Runner>(
@@ -106,10 +137,12 @@ fn repairable<R: Runner>(
     let Some(Installed::Broken { versions, .. }) = gathered.facts.installed.value() else {
         return None;
     };
-    let to = versions.iter().max_by(|a, b| a.compare(b))?.clone();
+    let mut versions: Vec<_> = versions.iter().map(|package| &package.version).collect();
+    versions.sort_by(|a, b| a.compare(b));
+    let to = (*versions.last()?).clone();
     let state = &gathered.state;
     let new = packages::find(state, &to).cloned();
-    let old = another(state, versions, &to);
+    let old = another(state, &versions, &to);
     if new.is_none() && old.is_none() && sources.manager.finish(&sources.policy.package).is_none() {
         return None;
     }
@@ -141,6 +174,7 @@ fn repairable<R: Runner>(
         no_way_back: None,
         undo: None,
         hold: None,
+        held: false,
         repairs: 0,
     })
 }
@@ -148,7 +182,7 @@ fn repairable<R: Runner>(
 /// A kept package of another version, one that the database names rather than any.
 fn another(
     state: &AgentState,
-    versions: &[NativeVersion],
+    versions: &[&NativeVersion],
     to: &NativeVersion,
 ) -> Option<KeptPackage> {
     let mut others: Vec<_> = state
@@ -156,7 +190,7 @@ fn another(
         .iter()
         .filter(|package| package.version != *to)
         .collect();
-    others.sort_by_key(|package| !versions.contains(&package.version));
+    others.sort_by_key(|package| !versions.contains(&&package.version));
     let whole = others
         .into_iter()
         .find(|package| packages::check(package).is_ok());
@@ -183,8 +217,7 @@ pub(crate) async fn stuck_agent<R: Runner>(
     }
     if gathered.examination.is_none() {
         find_unit(sources, gathered).await;
-        let unit = gathered.unit.clone();
-        let scene = scene(context, name, sources.manager, sources.policy, unit);
+        let scene = scene_of(context, sources, gathered);
         let examination = examine(&scene.probes, None, context.runner).await;
         gathered.examination = Some(examination);
     }

@@ -127,7 +127,7 @@ pub async fn prepare(
                 (None, Downgrade::WithinMajor) => Some("within_major"),
                 (None, Downgrade::Forbid) => Some("forbid"),
             },
-            free_bytes: host::free_bytes(request.layout),
+            free_space: host::free_space(request.layout),
         },
         offer: None,
         freshness: request.trusting.freshness.clone(),
@@ -351,6 +351,7 @@ pub fn write_view(view: &PrivateView) -> Result<()> {
     for folder in &view.folders {
         files::create_folder(folder, 0o755)?;
     }
+    files::sweep(&[&view.folder], 1);
     for file in &view.files {
         files::replace(
             &file.path,

@@ -86,6 +86,6 @@ fn gates<R>(context: &Context<'_, R>, kept: &KeptPackage) -> Vec<Gate> {
             GateName::Transaction,
             "one package file, which brings no other",
         ),
-        authorize::resources(&host::free_bytes(context.layout)),
+        authorize::resources(&host::free_space(context.layout)),
     ]
 }

@@ -24,7 +24,7 @@ use crate::stop::StopRequest;
 use crate::transaction::observe::runs_installed_file;
 use crate::update;
 use crate::version_server::Client;
-use adapters::{Installed, RepositoryEntry, Runner};
+use adapters::{Installed, PackageManager, RepositoryEntry, Runner};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fs::Permissions;
@@ -107,9 +107,11 @@ pub async fn serve<R: Runner>(
     match Box::pin(tick(context, name, policy)).await {
         Ok(report) => report,
         Err(error) => {
-            let damaged = error.downcast_ref::<Damaged>();
-            let reason = damaged.map_or(Reason::InternalError, |_| Reason::StateDamaged);
-            let hint = damaged.map(Damaged::hint);
+            let reason = outcome::fault(&error);
+            let hint = match error.downcast_ref::<Damaged>() {
+                Some(damaged) => Some(damaged.hint()),
+                None => build::hint(reason, name),
+            };
             build::without_facts(name, server, reason, format!("{error:#}"), hint)
         }
     }
@@ -120,42 +122,28 @@ async fn tick<R: Runner>(
     name: &str,
     policy: &Policy,
 ) -> Result<AgentReport> {
-    let (layout, now, server) = (
-        context.layout,
-        context.now,
-        policy.version_server.url.as_str(),
-    );
+    let (layout, now) = (context.layout, context.now);
     let (manager, platform) = match host::package_manager(layout, policy.package_manager) {
         Ok(found) => found,
-        Err(why) => return Ok(without_manager(name, server, why)),
+        Err(why) => {
+            return Ok(without_manager(
+                name,
+                policy.version_server.url.as_str(),
+                why,
+            ));
+        }
     };
     let (mut stored, unreadable) = load_state(context, name)?;
     let mut journal = Journal::default();
     if context.mode == Mode::Act {
         journal = Journal::load(layout, name)?;
-        if let Role::Decider(installer) = context.role
-            && journal.phase.is_open()
-        {
-            let plan = Plan::new(name, Work::Recover, context.later());
-            return installer.carry_out(layout, &plan).await;
-        }
-        let host = (manager.as_ref(), policy);
-        let before = stored.clone();
-        let taken_up = update::take_up(context, name, host, &mut stored, &mut journal).await?;
-        if let Some(mut report) = taken_up {
-            by_hand::record(context, name, &before, &stored)?;
-            by_hand::remembered(context, &stored, &mut report)?;
+        let left = (&mut stored, &mut journal);
+        if let Some(report) = left_open(context, name, (manager.as_ref(), policy), left).await? {
             return Ok(report);
         }
     }
-    let plan = match context.role {
-        Role::Installer(plan) => Some(plan),
-        Role::Alone | Role::Decider(_) => None,
-    };
-    let client = match plan {
-        None => Client::new(&policy.version_server).map_err(|error| error.to_string()),
-        Some(_) => Err("the installer asks no version server".to_owned()),
-    };
+    let plan = context.role.plan();
+    let client = client(plan, policy);
     let sources = Sources {
         agent: name,
         policy,
@@ -170,6 +158,7 @@ async fn tick<R: Runner>(
     let mut gathered = gather::first(&sources, platform, stored.clone(), context.forced()).await;
     gathered.warnings.extend(unreadable);
     let handed_over = matches!(context.role, Role::Decider(_)) && context.mode == Mode::Act;
+    let mut broken = None;
     if context.mode == Mode::Act && !handed_over {
         let journal = &mut journal;
         let repaired =
@@ -177,7 +166,9 @@ async fn tick<R: Runner>(
         if let Some(report) = repaired {
             return Ok(report);
         }
+        broken = repair::go_on_from(&mut gathered);
     }
+    let mends = broken.is_some();
     let mut decision = decide(&gathered.facts, now);
     if matches!(decision.verdict, Verdict::Undecided(_)) || context.mode != Mode::Act {
         gather::second(&sources, &mut gathered).await;
@@ -185,30 +176,13 @@ async fn tick<R: Runner>(
     } else {
         gather::refresh_schedule(&sources, &mut gathered).await;
     }
-    let mut report = build::of_decision(
-        name,
-        server,
-        &gathered.facts,
-        &decision,
-        &gathered.state,
-        now,
-    );
-    report.warnings.append(&mut gathered.warnings);
-    if matches!(
-        report.reason,
-        Reason::VersionServerUnreachable | Reason::VersionServerInvalid
-    ) {
-        report.hint = gathered.server_hint.take();
+    if let Some(reading) = broken.filter(|_| !matches!(decision.verdict, Verdict::Proceed(_))) {
+        gathered.facts.installed = reading;
+        decision = decide(&gathered.facts, now);
     }
-    if handed_over {
-        let work = if repair::is_broken(&gathered) {
-            Some(Work::Recover)
-        } else {
-            change::due(context, &sources, &gathered, &decision)
-        };
-        if let Some(work) = work {
-            return hand_over(context, name, work, &stored, &gathered, report).await;
-        }
+    let mut report = decided(name, &sources, &mut gathered, &decision);
+    if handed_over && let Some(work) = work(context, &sources, &gathered, &decision) {
+        return hand_over(context, name, work, &stored, &gathered, report).await;
     }
     if plan.is_some_and(|plan| plan.work == Work::Pin) {
         place_pin(context, name, &sources, &mut gathered, &mut report).await;
@@ -222,25 +196,89 @@ async fn tick<R: Runner>(
         Mode::Look => {}
         Mode::DryRun => dry_run(context, &sources, &mut gathered, &decision, &mut report).await?,
         Mode::Act => {
-            if !handed_over && plan.is_none_or(|plan| plan.work != Work::Recover) {
-                change::act(
-                    context,
-                    name,
-                    &sources,
-                    &mut gathered,
-                    &decision,
-                    &mut report,
-                )
-                .await?;
+            let gathered = &mut gathered;
+            if !handed_over && (mends || plan.is_none_or(|plan| plan.work != Work::Recover)) {
+                change::act(context, name, &sources, gathered, &decision, &mut report).await?;
             }
             if journal.phase == Phase::Stuck {
-                let gathered = &mut gathered;
-                repair::stuck_agent(context, name, &sources, gathered, &mut report).await?;
+                let looked =
+                    repair::stuck_agent(context, name, &sources, gathered, &mut report).await;
+                not_hidden(looked, &mut report)?;
             }
         }
     }
-    conclude(context, name, &sources, &stored, gathered, &mut report).await?;
+    let concluded = conclude(context, name, &sources, &stored, gathered, &mut report).await;
+    not_hidden(concluded, &mut report)?;
     Ok(report)
+}
+
+/// The version server's client, but in the installer, which asks none.
+fn client(plan: Option<&Plan>, policy: &Policy) -> Result<Client, String> {
+    match plan {
+        None => Client::new(&policy.version_server).map_err(|error| error.to_string()),
+        Some(_) => Err("the installer asks no version server".to_owned()),
+    }
+}
+
+/// The report of a decision, with the way out where only the facts know it.
+fn decided<R: Runner>(
+    name: &str,
+    sources: &Sources<'_, R>,
+    gathered: &mut Gathered,
+    decision: &Decision,
+) -> AgentReport {
+    let policy = sources.policy;
+    let server = policy.version_server.url.as_str();
+    let (facts, state) = (&gathered.facts, &gathered.state);
+    let mut report = build::of_decision(name, server, facts, decision, state, sources.now);
+    report.warnings.append(&mut gathered.warnings);
+    if matches!(
+        report.reason,
+        Reason::VersionServerUnreachable | Reason::VersionServerInvalid
+    ) {
+        report.hint = gathered.server_hint.take();
+    }
+    if report.reason == Reason::PackageBroken {
+        report.hint = Some(repair::way_out(sources.manager, &policy.package));
+    }
+    report
+}
+
+/// Sees to a change that was cut off; `None` where there is none.
+async fn left_open<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    host: (&dyn PackageManager, &Policy),
+    (stored, journal): (&mut AgentState, &mut Journal),
+) -> Result<Option<AgentReport>> {
+    if let Role::Decider(installer) = context.role {
+        if !journal.phase.is_open() {
+            return Ok(None);
+        }
+        let plan = Plan::new(name, Work::Recover, context.later());
+        return installer.carry_out(context.layout, &plan).await.map(Some);
+    }
+    let before = stored.clone();
+    let Some(mut report) = update::take_up(context, name, host, stored, journal).await? else {
+        return Ok(None);
+    };
+    let recorded = by_hand::record(context, name, &before, stored)
+        .and_then(|()| by_hand::remembered(context, stored, &mut report));
+    not_hidden(recorded, &mut report)?;
+    Ok(Some(report))
+}
+
+/// What the decider has to hand over.
+fn work<R>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+    decision: &Decision,
+) -> Option<Work> {
+    if repair::is_broken(gathered) {
+        return Some(Work::Recover);
+    }
+    change::due(context, sources, gathered, decision)
 }
 
 /// Has the installer do what is due. What was learnt on the way is on disk before, for the
@@ -267,11 +305,11 @@ async fn hand_over<R: Runner>(
     }
     let plan = Plan::new(name, work, context.later());
     let told = installer.carry_out(context.layout, &plan).await?;
-    Ok(joined(report, told, &plan.work))
+    Ok(joined(report, &told, &plan.work))
 }
 
 /// One report out of the decider's, which asked the version server, and the installer's.
-fn joined(own: AgentReport, told: AgentReport, work: &Work) -> AgentReport {
+fn joined(own: AgentReport, told: &AgentReport, work: &Work) -> AgentReport {
     let mut warnings = own.warnings.clone();
     for warning in &told.warnings {
         if !warnings.contains(warning) {
@@ -312,6 +350,22 @@ fn joined(own: AgentReport, told: AgentReport, work: &Work) -> AgentReport {
     report.warnings = warnings;
     report.target = target;
     report
+}
+
+/// Where a change was begun, what came of it is the report, also when it goes on later, and where one
+/// was refused, why: a disk that takes no more words is a warning in it.
+fn not_hidden(recorded: Result<()>, report: &mut AgentReport) -> Result<()> {
+    let begun = matches!(
+        report.state,
+        State::Updated | State::RestartPending | State::RolledBack | State::Failed
+    ) || report.reason == Reason::Interrupted;
+    match recorded {
+        Err(error) if begun || report.exit_code != 0 => {
+            report.warnings.push(format!("not recorded: {error:#}"));
+            Ok(())
+        }
+        recorded => recorded,
+    }
 }
 
 /// What is seen to at the end of every tick: our pin, what is remembered and recorded.
@@ -397,8 +451,8 @@ async fn have_pinned<R: Runner>(
     gathered: &mut Gathered,
 ) -> Result<()> {
     let scene = pin_scene(context);
-    let installed = gathered.facts.installed.value();
-    if pin::is_kept(&scene, sources, &gathered.state, installed)? {
+    let present = gathered.facts.installed.value();
+    if pin::is_kept(&scene, sources, &gathered.state, present)? {
         return Ok(());
     }
     let plan = Plan::new(name, Work::Pin, context.later());
@@ -412,6 +466,7 @@ fn pin_scene<'a, R>(context: &'a Context<'_, R>) -> Scene<'a> {
     Scene {
         layout: context.layout,
         host: &context.host,
+        called: "tick",
         now: context.later(),
     }
 }

@@ -60,15 +60,12 @@ pub(crate) async fn begin<R: Runner>(
     let guard = guard(&offer.listed);
     let command = sources.manager.install(&offer.view, change, guard.as_ref());
     report.plan = vec![command.to_string()];
-    let scene = scene(
-        context,
-        name,
-        sources.manager,
-        sources.policy,
-        gathered.unit.clone(),
-    );
+    let scene = scene_of(context, sources, gathered);
     let new = keep_new(&scene, change, &fetched, &mut gathered.state, report);
-    let old = way_back::secure(&scene, offer, change, &mut gathered.state).await;
+    let old = match &gathered.half_installed {
+        None => way_back::secure(&scene, offer, change, &mut gathered.state).await,
+        Some(detail) => Err(format!("it is half-installed: {detail}")),
+    };
     let start = Start {
         change: change.clone(),
         command,
@@ -110,13 +107,7 @@ pub(crate) async fn carry_out<R: Runner>(
         new,
         old,
     } = start;
-    let scene = scene(
-        context,
-        name,
-        sources.manager,
-        sources.policy,
-        gathered.unit.clone(),
-    );
+    let scene = scene_of(context, sources, gathered);
     let examination = examined(&scene, gathered).await;
     let by_hand = sources.by_hand;
     let trigger = by_hand.map_or_else(
@@ -140,11 +131,13 @@ pub(crate) async fn carry_out<R: Runner>(
         started_at,
         health_before: health_before(Some(&examination.health)),
         unit: scene.unit_name(),
-        ran_before: examination.main_pid.is_some(),
+        // A transaction that broke off may have stopped it.
+        ran_before: examination.main_pid.is_some() || gathered.half_installed.is_some(),
         new,
         old: old.ok(),
         no_way_back,
         undo: None,
+        held: false,
         repairs: 0,
         hold: by_hand.map(|by_hand| by_hand.hold(&gathered.state, started_at)),
     };
@@ -206,7 +199,23 @@ pub(crate) async fn leave_settled<R: Runner>(
     Ok(Some(report))
 }
 
-pub(crate) fn scene<'a, R>(
+/// The scene of an agent whose facts were gathered.
+pub(crate) fn scene_of<'a, R>(
+    context: &'a Context<'a, R>,
+    sources: &'a Sources<'a, R>,
+    gathered: &Gathered,
+) -> Scene<'a, R> {
+    let unit = gathered.unit.clone();
+    scene(
+        context,
+        sources.agent,
+        sources.manager,
+        sources.policy,
+        unit,
+    )
+}
+
+fn scene<'a, R>(
     context: &'a Context<'a, R>,
     agent: &'a str,
     manager: &'a dyn PackageManager,

@@ -102,7 +102,7 @@ async fn a_channel_goes_from_the_publisher_to_the_agent() {
     assert!(!channel::read(&options, now()).await.unwrap().is_valid());
 
     drop(stop);
-    tokio::time::timeout(Duration::from_secs(5), running)
+    tokio::time::timeout(Duration::from_secs(30), running)
         .await
         .unwrap()
         .unwrap();

@@ -1,3 +1,4 @@
+use crate::failure::Failure;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -161,6 +162,8 @@ pub struct CommandOutput {
     pub omitted: u64,
     /// Wall time from start to end.
     pub duration: Duration,
+    /// The package's scripts that had not ended by the deadline and were ended, as they were called.
+    pub ended_scripts: Vec<String>,
 }
 
 impl CommandOutput {
@@ -172,6 +175,18 @@ impl CommandOutput {
             stderr: stderr.into(),
             omitted: 0,
             duration: Duration::ZERO,
+            ended_scripts: Vec::new(),
+        }
+    }
+
+    /// What a transaction failed of. Not every tool tells that it was a script (zypper does not
+    /// where a %pre script was ended); whoever ended one knows.
+    pub fn blame(&self, told: Failure) -> Failure {
+        match self.ended_scripts.first() {
+            Some(script) if !matches!(told, Failure::Script(_)) => {
+                Failure::Script(format!("`{script}` did not end and was ended; {told}"))
+            }
+            _ => told,
         }
     }
 

@@ -38,9 +38,20 @@ pub enum Installed {
     Broken {
         /// What the database says, in its own words.
         detail: String,
-        /// The versions it names.
-        versions: Vec<NativeVersion>,
+        /// The versions that it names: one that is half-installed, or several.
+        versions: Vec<InstalledPackage>,
     },
+}
+
+impl Installed {
+    /// Whether the database itself says that the administrator holds it (dpkg only).
+    pub fn is_held(&self) -> bool {
+        match self {
+            Self::Absent => false,
+            Self::Present(package) => package.held,
+            Self::Broken { versions, .. } => versions.iter().any(|package| package.held),
+        }
+    }
 }
 
 /// A package that is completely installed.
@@ -268,6 +279,11 @@ pub trait PackageManager: fmt::Debug {
     /// Finishes what was cut off for this one package, where the manager can; never killed.
     /// [`read_install_file`](Self::read_install_file) reads it.
     fn finish(&self, package: &PackageName) -> Option<CommandSpec>;
+    /// Gives back an administrator's hold that the package database forgot when a file was put in
+    /// place; `None` where holds are not in that database.
+    fn hold_again(&self, _package: &PackageName) -> Option<CommandSpec> {
+        None
+    }
     /// Makes the database take in what a run of the manager that was cut off left in the database's
     /// own journal, and changes nothing else; `None` where the database does that by itself.
     fn absorb(&self) -> Option<CommandSpec>;

@@ -85,13 +85,15 @@ pub(crate) fn read_installed(
             )))
         }
         _ => {
-            let versions: Vec<NativeVersion> = there.into_iter().map(|one| one.version).collect();
-            let names: Vec<&str> = versions.iter().map(NativeVersion::as_str).collect();
+            let names: Vec<&str> = there.iter().map(|one| one.version.as_str()).collect();
             let detail = format!(
                 "{package} is registered more than once: {}",
                 names.join(", ")
             );
-            Ok(Installed::Broken { detail, versions })
+            Ok(Installed::Broken {
+                detail,
+                versions: there,
+            })
         }
     }
 }

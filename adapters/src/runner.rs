@@ -2,13 +2,13 @@
 
 use crate::command::{CommandOutput, CommandSpec, Exit, Interruption};
 use crate::failure::Failure;
-use crate::processes::signal_scripts;
+use crate::processes::{lives, signal_scripts};
 use crate::secret::without_credentials;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Where programs are looked for; the caller's PATH never counts.
 const SYSTEM_FOLDERS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -42,6 +42,12 @@ const KEPT: usize = 16 * 1024 * 1024;
 
 /// How long a process group has between SIGTERM and SIGKILL.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long a killed group may take to die: a process that waits for a disk does so later.
+const DEATH: Duration = Duration::from_secs(10);
+
+/// How often a killed group is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How long the pipes are still read after the program has ended. A daemon that it left behind
 /// (gpg-agent) may keep them open for ever.
@@ -120,7 +126,12 @@ impl Runner for ProcessRunner {
         tracing::debug!(purpose = command.purpose, "running {command}");
         let start = Instant::now();
         let cannot = |error: std::io::Error| {
-            Failure::Unexpected(format!("cannot run `{}`: {error}", command.program))
+            let text = format!("cannot run `{}`: {error}", command.program);
+            if error.kind() == ErrorKind::StorageFull {
+                Failure::DiskFull(text)
+            } else {
+                Failure::Unexpected(text)
+            }
         };
         let mut prepared = self.prepare(program, command);
         let output = match &command.transcript {
@@ -151,13 +162,13 @@ async fn piped(
 ) -> std::io::Result<CommandOutput> {
     let (mut stdout, mut stderr) = (Capture::default(), Capture::default());
     let pipes = (child.stdout.take(), child.stderr.take());
-    let exit = {
+    let ended = {
         let mut reading = std::pin::pin!(async {
             tokio::join!(stdout.read(pipes.0), stderr.read(pipes.1));
         });
         let mut waiting = std::pin::pin!(wait(&mut child, command, start));
-        let (exit, read) = tokio::select! {
-            exit = &mut waiting => (exit, false),
+        let (ended, read) = tokio::select! {
+            ended = &mut waiting => (ended, false),
             () = &mut reading => (waiting.await, true),
         };
         if !read && timeout(AFTERMATH, reading).await.is_err() {
@@ -166,14 +177,15 @@ async fn piped(
                 "a process it left behind holds its output open"
             );
         }
-        exit?
+        ended?
     };
     Ok(CommandOutput {
-        exit,
+        exit: ended.exit,
         omitted: stdout.omitted + stderr.omitted,
         stdout: stdout.into_text(),
         stderr: stderr.into_text(),
         duration: start.elapsed(),
+        ended_scripts: ended.scripts,
     })
 }
 
@@ -199,14 +211,15 @@ async fn recorded(
     let starts = (out.metadata()?.len(), err.metadata()?.len());
     prepared.stdout(out.try_clone()?).stderr(err.try_clone()?);
     let mut child = prepared.spawn()?;
-    let exit = wait(&mut child, command, start).await?;
+    let ended = wait(&mut child, command, start).await?;
     let (stdout, stderr) = (Capture::of(out, starts.0)?, Capture::of(err, starts.1)?);
     Ok(CommandOutput {
-        exit,
+        exit: ended.exit,
         omitted: stdout.omitted + stderr.omitted,
         stdout: stdout.into_text(),
         stderr: stderr.into_text(),
         duration: start.elapsed(),
+        ended_scripts: ended.scripts,
     })
 }
 
@@ -222,13 +235,28 @@ fn missing(program: &str) -> Failure {
     ))
 }
 
+/// How a command ended, and the scripts below it that were ended on the way.
+struct Ended {
+    exit: Exit,
+    scripts: Vec<String>,
+}
+
+impl From<Exit> for Ended {
+    fn from(exit: Exit) -> Self {
+        Self {
+            exit,
+            scripts: Vec::new(),
+        }
+    }
+}
+
 /// Waits for the end, and does what is due at the deadline.
-async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::io::Result<Exit> {
+async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::io::Result<Ended> {
     let group = child
         .id()
         .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     tokio::select! {
-        status = child.wait() => return Ok(exit_of(status?)),
+        status = child.wait() => return Ok(exit_of(status?).into()),
         () = sleep_until(start + command.deadline) => {}
     }
     let seconds = command.deadline.as_secs();
@@ -249,8 +277,24 @@ async fn wait(child: &mut Child, command: &CommandSpec, start: Instant) -> std::
         if !ended {
             child.wait().await?;
         }
+        if timeout(DEATH, dead(group)).await.is_err() {
+            tracing::warn!(
+                purpose = command.purpose,
+                "processes of `{}` still run {} s after they were killed",
+                command.program,
+                DEATH.as_secs()
+            );
+        }
     }
-    Ok(Exit::DeadlineExceeded)
+    Ok(Exit::DeadlineExceeded.into())
+}
+
+/// Waits until nothing of a killed group runs: until then it holds its files and locks, and whoever
+/// comes next would meet them.
+async fn dead(group: Pid) {
+    while lives(group) {
+        sleep(LOOK).await;
+    }
 }
 
 /// Ends whatever script of the package hangs, again and again, until the transaction is over by
@@ -259,10 +303,11 @@ async fn end_scripts(
     child: &mut Child,
     command: &CommandSpec,
     marks: &[&str],
-) -> std::io::Result<Exit> {
-    loop {
+) -> std::io::Result<Ended> {
+    let mut scripts: Vec<String> = Vec::new();
+    let exit = loop {
         let Some(root) = child.id() else {
-            return Ok(exit_of(child.wait().await?));
+            break exit_of(child.wait().await?);
         };
         let ended = signal_scripts(root, marks, Signal::TERM);
         for script in &ended {
@@ -272,6 +317,7 @@ async fn end_scripts(
                 command.deadline.as_secs()
             );
         }
+        scripts.extend(ended.iter().cloned());
         if ended.is_empty() {
             tracing::warn!(
                 purpose = command.purpose,
@@ -280,15 +326,16 @@ async fn end_scripts(
                 command.deadline.as_secs()
             );
         } else if let Ok(status) = timeout(FAREWELL, child.wait()).await {
-            return Ok(exit_of(status?));
+            break exit_of(status?);
         } else {
             // Whoever ignored SIGTERM.
             signal_scripts(root, marks, Signal::KILL);
         }
         if let Ok(status) = timeout(NEXT_SCRIPT, child.wait()).await {
-            return Ok(exit_of(status?));
+            break exit_of(status?);
         }
-    }
+    };
+    Ok(Ended { exit, scripts })
 }
 
 fn exit_of(status: ExitStatus) -> Exit {

@@ -6,8 +6,7 @@ use crate::cli::{AdoptArguments, Cli};
 use crate::config::{self, Configuration, Standing};
 use crate::host;
 use crate::outcome::exit_code;
-use crate::report::document::SCHEMA;
-use crate::state::history::{self, Actor, AdoptionEvent};
+use crate::state::history::{self, AdoptionEvent, Header};
 use crate::state::{Layout, files};
 use crate::tick::Mode;
 use adapters::{CommandSpec, Installed, PackageName, ProcessRunner, Runner as _};
@@ -111,20 +110,8 @@ pub(super) async fn run(cli: &Cli, arguments: &AdoptArguments, now: DateTime<Utc
         history::append(
             &layout,
             &AdoptionEvent {
-                schema: SCHEMA,
-                id: format!(
-                    "{}-{}-adopt",
-                    now.format("%Y%m%dT%H%M%S%.3fZ"),
-                    arguments.name
-                ),
-                time: now,
-                host: &host,
-                agent: &arguments.name,
-                trigger: "adopt",
-                reason: "adopted",
+                header: Header::new((&host, &arguments.name), now, "adopt", "adopted", "adopt"),
                 steps: &done,
-                actor: Actor::of_this_process("adopt"),
-                updater_version: env!("CARGO_PKG_VERSION"),
             },
         )?;
         writeln!(

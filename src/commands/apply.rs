@@ -38,6 +38,9 @@ pub(super) async fn run(cli: &Cli, arguments: &ApplyArguments, now: DateTime<Utc
         }
     };
     let plan = Plan::take(&layout, &arguments.plan, now)?;
+    if let Some(login_uid) = plan.login_uid {
+        host::act_for(login_uid);
+    }
     let configuration = load_configuration(cli);
     let agents = configuration.agents.iter();
     let names: Vec<&String> = agents.map(|(name, _)| name).collect();

@@ -22,7 +22,7 @@ pub(super) fn hold(cli: &Cli, arguments: &HoldArguments, now: DateTime<Utc>) -> 
     };
     let order = Order {
         command: "hold",
-        agents: &arguments.agents,
+        agents: &arguments.which.agents,
         why: arguments.reason.as_deref(),
         json: arguments.json,
     };
@@ -67,7 +67,7 @@ pub(super) fn hold(cli: &Cli, arguments: &HoldArguments, now: DateTime<Utc>) -> 
 pub(super) fn unhold(cli: &Cli, arguments: &UnholdArguments, now: DateTime<Utc>) -> Result<u8> {
     let order = Order {
         command: "unhold",
-        agents: &arguments.agents,
+        agents: &arguments.which.agents,
         why: None,
         json: arguments.json,
     };

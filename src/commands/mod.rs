@@ -25,6 +25,7 @@ pub use logging::start_logging;
 use crate::config::{self, Configuration};
 use crate::decision::Reason;
 use crate::guard;
+use crate::outcome;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, text};
 use crate::state::Layout;
@@ -38,8 +39,12 @@ use std::path::Path;
 pub fn complain(error: &anyhow::Error) {
     let mut err = io::stderr().lock();
     let _ = writeln!(err, "error: {error:#}");
-    if let Some(damaged) = error.downcast_ref::<Damaged>() {
-        let _ = writeln!(err, "hint: {}", damaged.hint());
+    let hint = match error.downcast_ref::<Damaged>() {
+        Some(damaged) => Some(damaged.hint()),
+        None => build::hint(outcome::fault(error), ""),
+    };
+    if let Some(hint) = hint {
+        let _ = writeln!(err, "hint: {hint}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the commands share that only change what is remembered: `hold`, `unhold`, `allow`.
 
-use super::run::{Turn, exclusive};
+use super::run::{Locks, Turn, exclusive};
 use super::{complain, layout, load_configuration, selected};
 use crate::cli::Cli;
 use crate::decision::Reason;
@@ -8,7 +8,7 @@ use crate::host;
 use crate::outcome::exit_code;
 use crate::report::{AgentReport, Document, build, document::SCHEMA};
 use crate::state::agent::{AgentState, Quarantined};
-use crate::state::history::{self, Actor, OperatorEvent};
+use crate::state::history::{self, Header, OperatorEvent};
 use crate::state::operator::Hold;
 use crate::state::{Layout, files};
 use crate::tick::Mode;
@@ -70,6 +70,34 @@ pub(super) fn refuse(message: &str, hint: &str) {
     let _ = writeln!(io::stderr(), "error: {message}\nhint: {hint}");
 }
 
+/// Takes the lock of a run for a command that changes something on this host. Without it: the exit
+/// code; why was said.
+pub(super) fn lock(layout: &Layout, command: &str) -> Result<Result<Option<Locks>, u8>> {
+    if layout.root != Path::new("/") {
+        refuse(
+            "nothing is changed under another root than /",
+            "leave `--root` out",
+        );
+        return Ok(Err(2));
+    }
+    let turn = exclusive(layout, Mode::Act, rustix::process::geteuid().is_root())?;
+    Ok(match turn {
+        Turn::Ours(lock) => Ok(lock),
+        Turn::Not(Reason::NeedsRoot, _) => {
+            let hint = build::hint(Reason::NeedsRoot, "").unwrap_or_default();
+            refuse(&format!("`{command}` needs root"), &hint);
+            Err(exit_code(Reason::NeedsRoot))
+        }
+        Turn::Not(reason, why) => {
+            refuse(
+                &why,
+                "say it again when that run is over; `agent-updater status` shows what it does",
+            );
+            Err(exit_code(reason))
+        }
+    })
+}
+
 /// Changes what is remembered of each agent, under the lock of a run; one whose state is damaged
 /// keeps no other from its turn.
 pub(super) fn change(
@@ -91,27 +119,9 @@ pub(super) fn change(
         Ok(agents) => agents,
         Err(code) => return Ok(code),
     };
-    if layout.root != Path::new("/") {
-        refuse(
-            "nothing is changed under another root than /",
-            "leave `--root` out",
-        );
-        return Ok(2);
-    }
-    let _lock = match exclusive(&layout, Mode::Act, rustix::process::geteuid().is_root())? {
-        Turn::Ours(lock) => lock,
-        Turn::Not(Reason::NeedsRoot, _) => {
-            let hint = build::hint(Reason::NeedsRoot, "").unwrap_or_default();
-            refuse(&format!("`{}` needs root", order.command), &hint);
-            return Ok(exit_code(Reason::NeedsRoot));
-        }
-        Turn::Not(reason, why) => {
-            refuse(
-                &why,
-                "say it again when that run is over; `agent-updater status` shows what it does",
-            );
-            return Ok(exit_code(reason));
-        }
+    let _lock = match lock(&layout, order.command)? {
+        Ok(lock) => lock,
+        Err(code) => return Ok(code),
     };
     let host = host::name();
     let mut answers = Vec::new();
@@ -157,22 +167,10 @@ fn change_one(
     let told = tell(&mut state);
     if let Some(reason) = told.changed {
         let event = OperatorEvent {
-            schema: SCHEMA,
-            id: format!(
-                "{}-{name}-{}",
-                now.format("%Y%m%dT%H%M%S%.3fZ"),
-                order.command
-            ),
-            time: now,
-            host,
-            agent: name,
-            trigger: order.command,
-            reason,
+            header: Header::new((host, name), now, order.command, reason, order.command),
             version: told.version,
             until: told.until,
             why: order.why,
-            actor: Actor::of_this_process(order.command),
-            updater_version: env!("CARGO_PKG_VERSION"),
         };
         // First the record, then the change: there is none that nobody made.
         history::append(layout, &event)?;

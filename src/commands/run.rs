@@ -1,7 +1,8 @@
 use super::logging::is_journal;
 use super::operator::refuse;
 use super::{
-    ConfiguredAgent, layout, load_configuration, misconfigured, nothing_configured, print, selected,
+    ConfiguredAgent, complain, layout, load_configuration, misconfigured, nothing_configured,
+    print, selected,
 };
 use crate::announce;
 use crate::by_hand::Request;
@@ -10,7 +11,7 @@ use crate::config::Policy;
 use crate::decision::Reason;
 use crate::host;
 use crate::installer::{self, Role};
-use crate::outcome::{State, is_quiet, may_pass, most_urgent};
+use crate::outcome::{self, State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
 use crate::plan::{Plan, Work};
 use crate::report::text::Detail;
@@ -25,7 +26,7 @@ use adapters::ProcessRunner;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::time::Instant;
 
 /// `run`, with or without `--dry-run`.
@@ -50,11 +51,6 @@ pub(super) async fn execute(
         Mode::DryRun
     } else {
         Mode::Act
-    };
-    let detail = if arguments.dry_run {
-        Detail::Explanation
-    } else {
-        Detail::Conclusion
     };
     if mode == Mode::Act && layout.root != Path::new("/") {
         let _ = writeln!(
@@ -138,20 +134,41 @@ pub(super) async fn execute(
     }
     let document = Document::new(now, context.host.clone(), reports);
     let code = exit_code(&document, arguments, policy, now);
-    // Told first: what came of a change must not be lost with a disk that is full.
-    if mode == Mode::Act {
+    let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
+    Ok(tell((cli, arguments), (&layout, &names), &document, code))
+}
+
+/// Tells what came of a run: the journal, whoever called, and everybody who asks later. The exit code
+/// then.
+fn tell(
+    (cli, arguments): (&Cli, &RunArguments),
+    (layout, configured): (&Layout, &[&String]),
+    document: &Document,
+    mut code: u8,
+) -> u8 {
+    let now = document.generated_at;
+    let detail = if arguments.dry_run {
+        Detail::Explanation
+    } else {
+        Detail::Conclusion
+    };
+    let mut told = Vec::new();
+    if arguments.json || !is_told_otherwise(arguments, document, code) {
+        told.push(print(cli, document, arguments.json, detail, now));
+    }
+    if !arguments.dry_run {
         for report in &document.agents {
             announce::tick(report, code == 0);
         }
+        told.push(publish(layout, document, configured));
     }
-    if arguments.json || !is_told_otherwise(arguments, &document, code) {
-        print(cli, &document, arguments.json, detail, now)?;
+    // What came of a change must not be lost with a disk that is full. Not 26, after which nothing
+    // would have been changed.
+    for error in told.into_iter().filter_map(Result::err) {
+        complain(&error);
+        code = most_urgent([code, outcome::exit_code(Reason::InternalError)]);
     }
-    if mode == Mode::Act {
-        let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
-        publish(&layout, &document, &names)?;
-    }
-    Ok(code)
+    code
 }
 
 /// Whether nobody is to read the report on standard output: the journal has it, or cron would mail
@@ -255,6 +272,7 @@ pub(super) fn release_orphans(
     let scene = Scene {
         layout,
         host: &host,
+        called: "tick",
         now,
     };
     pin::release_orphans(&scene, configured)
@@ -299,8 +317,13 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
     // An installer may be at work although the run that started it is gone.
     Ok(match acquire(&layout.transaction_lock())? {
         Acquired::Ours(transaction) => {
-            let (plans, run_time) = (layout.plans(), layout.run_time());
-            files::sweep(&[&layout.agents(), &layout.journals(), &plans, &run_time]);
+            let folders = [
+                layout.agents(),
+                layout.journals(),
+                layout.plans(),
+                layout.run_time(),
+            ];
+            files::sweep(&folders.each_ref().map(PathBuf::as_path), 0);
             Turn::Ours(Some(Locks {
                 _run: run,
                 transaction: Some(transaction),
@@ -314,7 +337,10 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
 ///
 /// A run over some agents leaves what is known of the others, and the age of that.
 pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
-    let kept = files::read_if_there(&layout.status())?
+    // One that cannot be read is as good as none: it is replaced.
+    let kept = files::read_if_there(&layout.status());
+    let kept = kept
+        .unwrap_or_default()
         .and_then(|text| serde_json::from_str::<Document>(&text).ok());
     let of = |document: &Document, name: &str| {
         let mut agents = document.agents.iter();

@@ -27,7 +27,10 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
     let kept = if arguments.refresh {
         None
     } else {
-        files::read_if_there(&layout.status())?
+        files::read_if_there(&layout.status()).unwrap_or_else(|error| {
+            tracing::warn!("asked anew, since what the last run found cannot be read: {error:#}");
+            None
+        })
     };
     let kept = kept.and_then(|text| serde_json::from_str::<Document>(&text).ok());
     let mut reports = Vec::new();

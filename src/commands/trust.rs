@@ -1,19 +1,16 @@
-use super::run::{Turn, exclusive};
+use super::operator::lock;
 use super::{layout, load_configuration, selected};
 use crate::cli::{Cli, TrustArguments};
 use crate::host;
-use crate::outcome::exit_code;
 use crate::report::document::SCHEMA;
 use crate::report::words;
 use crate::state::agent::AgentState;
-use crate::state::history::{self, Actor, TrustEvent};
-use crate::tick::Mode;
+use crate::state::history::{self, Header, TrustEvent};
 use crate::trust::freshness::Seen;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::io::{self, Write};
-use std::path::Path;
 
 /// What `trust --json` prints.
 #[derive(Debug, Serialize)]
@@ -43,36 +40,18 @@ pub(super) fn run(cli: &Cli, arguments: &TrustArguments, now: DateTime<Utc>) -> 
     if let Err(code) = selected(&load_configuration(cli), &[name.to_owned()]) {
         return Ok(code);
     }
-    if layout.root != Path::new("/") {
-        let _ = writeln!(
-            io::stderr(),
-            "error: nothing is changed under another root than /"
-        );
-        return Ok(2);
-    }
-    let _lock = match exclusive(&layout, Mode::Act, rustix::process::geteuid().is_root())? {
-        Turn::Ours(lock) => lock,
-        Turn::Not(reason, why) => {
-            let _ = writeln!(io::stderr(), "error: {why}");
-            return Ok(exit_code(reason));
-        }
+    let _lock = match lock(&layout, "trust")? {
+        Ok(lock) => lock,
+        Err(code) => return Ok(code),
     };
     let mut state = AgentState::load(&layout, name)?;
     let host = host::name();
     let changed = !state.freshness.accept_older && !state.freshness.seen.is_empty();
     if changed {
         let event = TrustEvent {
-            schema: SCHEMA,
-            id: format!("{}-{name}-trust", now.format("%Y%m%dT%H%M%S%.3fZ")),
-            time: now,
-            host: &host,
-            agent: name,
-            trigger: "trust",
-            reason: "older_index_allowed",
+            header: Header::new((&host, name), now, "trust", "older_index_allowed", "trust"),
             why: arguments.reason.as_deref(),
             repositories: &state.freshness.seen,
-            actor: Actor::of_this_process("trust"),
-            updater_version: env!("CARGO_PKG_VERSION"),
         };
         // First the record, then the permission: there is none that nobody gave.
         history::append(&layout, &event)?;

@@ -6,7 +6,29 @@ use std::fmt::Write;
 
 /// Free space below which nothing is started, in bytes, on each file system that a package
 /// manager writes to. The agents this serves unpack to 100 to 400 MB.
-pub const MINIMUM_FREE_BYTES: u64 = 200 * 1024 * 1024;
+pub const MINIMUM_FREE_BYTES: u64 = 200 * MIB;
+
+/// The same for our own state, in bytes: journal, record, and what the package manager prints.
+pub const MINIMUM_FREE_STATE: u64 = 16 * MIB;
+
+/// Files that must still be possible there. A file system has run full when it has no inode left,
+/// whatever its bytes.
+pub const MINIMUM_FREE_FILES: u64 = 1000;
+
+const MIB: u64 = 1024 * 1024;
+
+/// What is left for an unprivileged writer on a file system.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FreeSpace {
+    /// A folder on it.
+    pub folder: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Bytes below which nothing is started.
+    pub needed: u64,
+    /// Files that can still be made; `None` where the file system does not count them.
+    pub files: Option<u64>,
+}
 
 /// What was found out through the repository and the package manager, before anything changes.
 #[derive(Clone, Debug)]
@@ -28,8 +50,8 @@ pub struct RepositoryFacts {
     /// The policy's word against going down, where only the package manager's own order can say
     /// that this is down: what is installed has no form in the version server's grammar.
     pub downgrade_forbidden_by: Option<&'static str>,
-    /// Free bytes for each folder that is written to.
-    pub free_bytes: Vec<(String, u64)>,
+    /// What is left where is written to.
+    pub free_space: Vec<FreeSpace>,
 }
 
 /// Whether the package may be fetched where that is what tells the transaction: nothing is closed
@@ -43,7 +65,7 @@ pub fn authorize(facts: &RepositoryFacts) -> Vec<Gate> {
     vec![
         repository(facts),
         transaction(facts),
-        resources(&facts.free_bytes),
+        resources(&facts.free_space),
     ]
 }
 
@@ -159,21 +181,32 @@ pub fn describe(change: &PackageChange) -> String {
     )
 }
 
-/// Whether there is room, by the free bytes of each folder that is written to.
-pub fn resources(free_bytes: &[(String, u64)]) -> Gate {
+/// Whether there is room on every file system that is written to.
+pub fn resources(free_space: &[FreeSpace]) -> Gate {
     const NAME: GateName = GateName::Resources;
-    let Some((folder, free)) = free_bytes.iter().min_by_key(|(_, free)| *free) else {
+    let Some(least) = free_space.iter().min_by_key(|free| free.bytes) else {
         return Gate::not_looked_at(NAME, "free space was not looked at");
     };
-    let text = format!("{} MiB free in {folder}", free / (1024 * 1024));
-    if *free < MINIMUM_FREE_BYTES {
+    let told = |free: &FreeSpace| format!("{} MiB free in {}", free.bytes / MIB, free.folder);
+    let mut too_small = free_space.iter().filter(|free| free.bytes < free.needed);
+    if let Some(free) = too_small.next() {
+        let text = format!("{}, {} MiB are needed", told(free), free.needed / MIB);
+        return Gate::closed(NAME, Reason::DiskFull, text);
+    }
+    let few = free_space.iter().find_map(|free| {
+        Some((
+            free.files.filter(|files| *files < MINIMUM_FREE_FILES)?,
+            free,
+        ))
+    });
+    if let Some((files, free)) = few {
         let text = format!(
-            "{text}, {} MiB are needed",
-            MINIMUM_FREE_BYTES / (1024 * 1024)
+            "room for {files} more files in {}, {MINIMUM_FREE_FILES} are needed (inodes)",
+            free.folder
         );
         return Gate::closed(NAME, Reason::DiskFull, text);
     }
-    Gate::open(NAME, text)
+    Gate::open(NAME, told(least))
 }
 
 /// The reason that a package manager's failure stands for.
@@ -189,5 +222,49 @@ pub fn failure_reason(failure: &Failure) -> Reason {
         Failure::WouldChangeOthers(_) => Reason::WouldChangeOthers,
         Failure::Script(_) => Reason::InstallFailed,
         Failure::NeedsRoot(_) => Reason::NeedsRoot,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_needed_on_each_file_system_for_bytes_and_for_files() {
+        let free = |bytes, needed, files| FreeSpace {
+            folder: format!("/{bytes}"),
+            bytes,
+            needed,
+            files,
+        };
+        let enough = free(300 * MIB, MINIMUM_FREE_BYTES, None);
+        let table = [
+            (
+                "enough",
+                free(20 * MIB, MINIMUM_FREE_STATE, Some(1000)),
+                None,
+            ),
+            (
+                "bytes",
+                free(MIB, MINIMUM_FREE_STATE, None),
+                Some("1 MiB free in /1048576, 16 MiB are needed"),
+            ),
+            (
+                "files",
+                free(400 * MIB, MINIMUM_FREE_BYTES, Some(999)),
+                Some("999 more files in /419430400"),
+            ),
+        ];
+        for (what, other, closed) in table {
+            let gate = resources(&[enough.clone(), other]);
+            assert_eq!(gate.open, Some(closed.is_none()), "{what}: {}", gate.value);
+            assert_eq!(gate.reason, closed.map(|_| Reason::DiskFull), "{what}");
+            assert!(
+                gate.value.contains(closed.unwrap_or("20 MiB free")),
+                "{what}: {}",
+                gate.value
+            );
+        }
+        assert_eq!(resources(&[]).open, None);
     }
 }

@@ -257,6 +257,7 @@ pub fn hint(reason: Reason, agent: &str) -> Option<String> {
         Reason::RepositoryAmbiguous => {
             "name one of them with `repository = { entry = \"…\" }` in the configuration".to_owned()
         }
+        Reason::DiskFull => "make room there; the next run tries again by itself".to_owned(),
         Reason::NeedsRoot => "run it as root, for instance with sudo".to_owned(),
         Reason::ClockBeforeBuild | Reason::ClockWentBack => "set the host's clock (timedatectl)".to_owned(),
         _ => return None,

@@ -1,3 +1,4 @@
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 use std::fs;
 use std::io::ErrorKind;
@@ -73,6 +74,16 @@ pub fn read<T: DeserializeOwned>(path: &Path, of: FileOf) -> anyhow::Result<Opti
         Err(error) if error.kind() == ErrorKind::IsADirectory => {
             return Err(damaged("it is a folder".to_owned()).into());
         }
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            return Err(damaged("it is a link to itself".to_owned()).into());
+        }
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            // What is in the way is what has to be moved out of it.
+            let is_file = |path: &&Path| path.symlink_metadata().is_ok_and(|found| !found.is_dir());
+            let in_the_way = path.ancestors().skip(1).find(is_file).unwrap_or(path);
+            let cause = "it is in the place of a folder".to_owned();
+            return Err(Damaged::new(in_the_way, of, cause).into());
+        }
         Err(error) => {
             return Err(anyhow::Error::new(error).context(format!("read {}", path.display())));
         }
@@ -135,5 +146,16 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         assert!(load().unwrap_err().downcast_ref::<Damaged>().is_some());
+        fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink("demo.json", &path).unwrap();
+        assert!(load().unwrap_err().downcast_ref::<Damaged>().is_some());
+        fs::write(folder.path().join("agents"), "").unwrap();
+        let below = folder.path().join("agents/demo.json");
+        let error = read::<AgentState>(&below, FileOf::State).unwrap_err();
+        let hint = error.downcast_ref::<Damaged>().unwrap().hint();
+        assert!(
+            hint.contains("/agents /") && hint.contains("/agents.damaged"),
+            "{hint}"
+        );
     }
 }

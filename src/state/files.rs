@@ -16,9 +16,9 @@ pub fn create_folder(path: &Path, mode: u32) -> Result<()> {
 /// How the name of a file begins that is about to replace another.
 const UNFINISHED: &str = ".new-";
 
-/// Removes what [`replace`] left in the folders when it was cut off. Only for who holds the lock:
-/// another's file would be in use.
-pub fn sweep(folders: &[&Path]) {
+/// Removes what [`replace`] left in the folders, and up to so many levels below them, when it was
+/// cut off. Only for who holds the lock: another's file would be in use.
+pub fn sweep(folders: &[&Path], below: u8) {
     let entries = folders
         .iter()
         .filter_map(|folder| fs::read_dir(folder).ok());
@@ -26,6 +26,8 @@ pub fn sweep(folders: &[&Path]) {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             // What cannot be removed now is met again by the next run.
             let _ = fs::remove_file(entry.path());
+        } else if below > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sweep(&[&entry.path()], below - 1);
         }
     }
 }
@@ -148,7 +150,13 @@ mod tests {
         for name in ["state.json", ".new-a1b2c3", "new-name"] {
             fs::write(folder.path().join(name), "x").unwrap();
         }
-        sweep(&[&folder.path().join("missing"), folder.path()]);
+        let below = folder.path().join("below");
+        fs::create_dir(&below).unwrap();
+        fs::write(below.join(".new-d4e5f6"), "x").unwrap();
+        sweep(&[&folder.path().join("missing"), folder.path()], 0);
+        assert!(below.join(".new-d4e5f6").exists());
+        sweep(&[folder.path()], 1);
+        fs::remove_dir(&below).expect("nothing is left there");
         let mut left: Vec<_> = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())

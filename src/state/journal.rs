@@ -180,6 +180,9 @@ pub struct Transaction {
     /// Why the version before is put back, if it is.
     #[serde(default)]
     pub undo: Option<Undo>,
+    /// Whether the package database has an administrator's hold, which a repair may make it forget.
+    #[serde(default)]
+    pub held: bool,
     /// How often a repair was tried.
     #[serde(default)]
     pub repairs: u32,
@@ -349,6 +352,7 @@ mod tests {
             old: None,
             no_way_back: None,
             undo: None,
+            held: false,
             repairs: 0,
             hold: None,
         }

@@ -17,7 +17,9 @@ use crate::announce;
 use crate::config::Policy;
 use crate::decision::Reason;
 use crate::health::probe::{Examination, Probes};
+use crate::host;
 use crate::packages;
+use crate::report::build;
 use crate::state::agent::AgentState;
 use crate::state::files;
 use crate::state::journal::{Event, Journal, Phase, Transaction, Undo, UndoKind};
@@ -143,7 +145,7 @@ pub(crate) async fn install<R: Runner>(
             };
             match read {
                 Ok(lines) => run.warnings.extend(lines),
-                Err(failure) => run.told = Some(failure),
+                Err(failure) => run.told = Some(output.blame(failure)),
             }
         }
         Err(failure) => run.told = Some(failure),
@@ -204,16 +206,9 @@ async fn drive<R: Runner>(
 ) -> Result<Applied> {
     loop {
         let change = transaction(journal)?;
-        if let Some(Failure::Locked { detail }) = &mut run.told {
-            // The manager was kept out, so there is nothing of ours to wait for.
-            let (installed, finding) = look(scene, &change).await;
-            if finding == Finding::Old(Files::Whole) {
-                if let Some(holder) = lock_holder(scene.context.layout, scene.manager.locks()) {
-                    *detail = holder;
-                }
-                let end = End::Old(None);
-                return Ok(settled(scene, (journal, state), installed.ok(), end, run));
-            }
+        if let Some(installed) = kept_out(scene, &change, &mut run).await {
+            let (installed, end) = (Some(installed), End::Old(None));
+            return Ok(settled(scene, (journal, state), installed, end, run));
         }
         if !scene.only_look
             && let Err(holder) = quiet(scene, &change).await
@@ -224,10 +219,24 @@ async fn drive<R: Runner>(
             absorb(scene, &mut run.warnings).await;
         }
         let (installed, finding) = look(scene, &change).await;
+        keep_hold(scene, journal, &installed, &mut run.warnings).await;
         let step = next(scene, journal, &change, &finding, &run);
         if scene.only_look && !matches!(step, Step::Leave | Step::Accept | Step::Observe) {
             let why = finding.describe();
             return Ok(Applied::later(Reason::PackageManagerBusy, &why, run));
+        }
+        if let Some(text) = no_room(scene) {
+            if matches!(
+                step,
+                Step::Finish | Step::PutNew | Step::PutOld(_) | Step::GiveUp
+            ) {
+                // A repair would fail like what it repairs, and must not be counted.
+                return Ok(Applied::without_room(scene.agent, &text, &finding, run));
+            }
+            if let Some(Failure::Unexpected(_)) = &run.told {
+                // What the package manager said of it did not come to the disk either.
+                run.told = Some(Failure::DiskFull(text));
+            }
         }
         match step {
             Step::Leave => {
@@ -263,6 +272,11 @@ async fn drive<R: Runner>(
                     let command = scene.manager.install_file(&change.backward(), &old.file);
                     repair(scene, journal, command, &mut run).await?;
                 }
+            }
+            Step::GiveUp if matches!(run.told, Some(Failure::DiskFull(_))) => {
+                forget_repairs(scene, journal, &mut run.warnings);
+                let text = cause(&run, &finding);
+                return Ok(Applied::without_room(scene.agent, &text, &finding, run));
             }
             Step::GiveUp => {
                 scene.note(journal, Event::GaveUp, &mut run.warnings);
@@ -301,6 +315,40 @@ async fn drive<R: Runner>(
     }
 }
 
+/// Repairs without room were none: they are tried again once there is some.
+fn forget_repairs<R: Runner>(
+    scene: &Scene<'_, R>,
+    journal: &mut Journal,
+    warnings: &mut Vec<String>,
+) {
+    if let Some(change) = &mut journal.transaction {
+        change.repairs = 0;
+    }
+    if let Err(error) = journal.write(scene.context.layout, scene.agent) {
+        warnings.push(format!("the journal is behind: {error:#}"));
+    }
+}
+
+/// What is installed, where the manager was kept out by a lock and changed nothing: then there is
+/// nothing of ours to wait for.
+async fn kept_out<R: Runner>(
+    scene: &Scene<'_, R>,
+    change: &Transaction,
+    run: &mut Run,
+) -> Option<Installed> {
+    let Some(Failure::Locked { detail }) = &mut run.told else {
+        return None;
+    };
+    let (installed, finding) = look(scene, change).await;
+    if finding != Finding::Old(Files::Whole) {
+        return None;
+    }
+    if let Some(holder) = lock_holder(scene.context.layout, scene.manager.locks()) {
+        *detail = holder;
+    }
+    installed.ok()
+}
+
 /// The next step, with what there is to repair with.
 fn next<R: Runner>(
     scene: &Scene<'_, R>,
@@ -322,6 +370,18 @@ fn next<R: Runner>(
     step
 }
 
+/// Where there is no room left at all, in words. Less than a transaction may begin with is enough to
+/// end one.
+fn no_room<R: Runner>(scene: &Scene<'_, R>) -> Option<String> {
+    const BYTES: u64 = 1024 * 1024;
+    const FILES: u64 = 16;
+    let free = host::free_space(scene.context.layout);
+    let full = free
+        .iter()
+        .find(|free| free.bytes < BYTES || free.files.is_some_and(|files| files < FILES))?;
+    Some(format!("no room is left in {}", full.folder))
+}
+
 /// Waits for others at the package manager, and for what an earlier run of ours left behind.
 async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<(), String> {
     let mut files = Vec::new();
@@ -335,6 +395,31 @@ async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<
     }
     let locks = scene.manager.locks();
     wait_until_quiet(scene.context.layout, locks, &change.id, &files).await
+}
+
+/// Remembers an administrator's hold before a repair, and gives it back afterwards. The journal has
+/// it on disk before any file is put in place.
+async fn keep_hold<R: Runner>(
+    scene: &Scene<'_, R>,
+    journal: &mut Journal,
+    installed: &Result<Installed, Failure>,
+    warnings: &mut Vec<String>,
+) {
+    let (Ok(installed), Some(change)) = (installed, &mut journal.transaction) else {
+        return;
+    };
+    if installed.is_held() {
+        change.held = true;
+    } else if change.held
+        && matches!(installed, Installed::Present(_))
+        && let Some(command) = scene.manager.hold_again(&change.package)
+    {
+        match scene.runner().run(&command).await {
+            Ok(output) if output.returned_zero() => {}
+            Ok(output) => warnings.push(format!("`{command}` failed: {}", output.exit)),
+            Err(failure) => warnings.push(format!("`{command}` failed: {failure}")),
+        }
+    }
 }
 
 /// Leaves no journal of the database's own behind, over which a later transaction would stumble.
@@ -409,8 +494,15 @@ async fn repair<R: Runner>(
     if let Some(change) = &mut journal.transaction {
         change.repairs += 1;
     }
-    journal.write(scene.context.layout, scene.agent)?;
-    files::create_folder(&scene.context.layout.transcripts(), 0o700)?;
+    let layout = scene.context.layout;
+    let written = journal.write(layout, scene.agent);
+    // The phase leads a later start here, and this one counts by itself: a disk that is full must
+    // not leave the package half installed.
+    let written = written.and_then(|()| files::create_folder(&layout.transcripts(), 0o700));
+    if let Err(error) = written {
+        let text = format!("the journal is behind: {error:#}");
+        run.warnings.push(text);
+    }
     let command = scene.marked(command, &transaction(journal)?);
     run.told = match scene.runner().run(&command).await {
         Ok(output) => match scene.manager.read_install_file(&output) {
@@ -418,7 +510,7 @@ async fn repair<R: Runner>(
                 run.warnings.extend(lines);
                 None
             }
-            Err(failure) => Some(failure),
+            Err(failure) => Some(output.blame(failure)),
         },
         Err(failure) => Some(failure),
     };
@@ -435,6 +527,16 @@ impl Applied {
             warnings: Vec::new(),
             installed: None,
             examination: None,
+        }
+    }
+
+    /// Half-way, and no room to go on or back: somebody has to make some, and a later tick goes on by
+    /// the journal.
+    fn without_room(agent: &str, text: &str, finding: &Finding, run: Run) -> Self {
+        let why = format!("{text}; {}", finding.describe());
+        Self {
+            hint: build::hint(Reason::DiskFull, agent),
+            ..Self::later(Reason::RollbackFailed, &why, run)
         }
     }
 

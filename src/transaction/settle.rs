@@ -8,6 +8,7 @@ use crate::decision::{Reason, authorize};
 use crate::health::probe::Examination;
 use crate::outcome;
 use crate::packages;
+use crate::report::build;
 use crate::state::agent::{AgentState, Attempt, Failures, Quarantined};
 use crate::state::history;
 use crate::state::journal::{Event, HealthBefore, Journal, Phase, Transaction, UndoKind};
@@ -127,7 +128,7 @@ fn applied<R: Runner>(
                 (Reason::InstallFailed, text, examination)
             }
             None => {
-                let (reason, why, way_out) = not_installed(run.told.as_ref(), run.cut_off);
+                let (reason, why, way_out) = not_installed(name, run.told.as_ref(), run.cut_off);
                 hint = way_out;
                 let text = format!("{to} was not installed: {why}; {from} is in place");
                 (reason, text, examination)
@@ -184,7 +185,11 @@ fn applied<R: Runner>(
 }
 
 /// Why nothing changed: the reason, in words, the way out.
-fn not_installed(told: Option<&Failure>, cut_off: bool) -> (Reason, String, Option<String>) {
+fn not_installed(
+    agent: &str,
+    told: Option<&Failure>,
+    cut_off: bool,
+) -> (Reason, String, Option<String>) {
     match told {
         Some(Failure::Broken { detail, repair }) => (
             Reason::PackageManagerBroken,
@@ -194,11 +199,14 @@ fn not_installed(told: Option<&Failure>, cut_off: bool) -> (Reason, String, Opti
         Some(failure @ Failure::Unexpected(_)) => {
             (Reason::InstallFailed, failure.to_string(), None)
         }
-        Some(failure) => (
-            authorize::failure_reason(failure),
-            failure.to_string(),
-            None,
-        ),
+        Some(failure) => {
+            let reason = authorize::failure_reason(failure);
+            let way_out = match reason {
+                Reason::DiskFull => build::hint(reason, agent),
+                _ => None,
+            };
+            (reason, failure.to_string(), way_out)
+        }
         None if cut_off => (
             Reason::InstallFailed,
             "it was cut off before it changed anything".to_owned(),
@@ -308,26 +316,33 @@ fn record<R: Runner>(scene: &Scene<'_, R>, state: &AgentState, change: &Transact
         return Ok(());
     };
     let transcript = scene.context.layout.transcripts().join(&change.id);
+    let context = scene.context;
+    let by_hand = context.by_hand.as_ref();
+    let actor = history::Actor::of_this_process(by_hand.map_or("tick", |asked| asked.command));
+    let names = (context.host.as_str(), scene.agent);
     let event = history::Event {
-        schema: crate::report::document::SCHEMA,
-        id: change.id.clone(),
-        time: attempt.ended_at,
-        host: &scene.context.host,
-        agent: scene.agent,
-        trigger: attempt.trigger.clone(),
-        reason: attempt.result.clone(),
+        uid: actor.uid,
+        header: history::Header {
+            id: change.id.clone(),
+            actor,
+            ..history::Header::new(
+                names,
+                attempt.ended_at,
+                &attempt.trigger,
+                &attempt.result,
+                "",
+            )
+        },
         from: &attempt.from,
         to: &attempt.to,
         seconds: (attempt.ended_at - attempt.started_at).as_seconds_f64(),
-        uid: rustix::process::getuid().as_raw(),
         signing_key: change
             .new
             .as_ref()
             .map(|package| package.signing_key.as_str()),
         transcript: transcript.to_str(),
-        updater_version: env!("CARGO_PKG_VERSION"),
     };
-    history::append_once(scene.context.layout, &event.id, &event)
+    history::append_once(context.layout, &change.id, &event)
 }
 
 /// A version in the words of the version server, where it has such a form.

@@ -1,7 +1,7 @@
 //! What the benchmarks share: runs of two contestants, and the table of their medians.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use wait4::Wait4 as _;
 
@@ -84,6 +84,22 @@ impl Contestant {
     }
 }
 
+/// What came of each run of both, which take turns, so that whatever else the machine does befalls
+/// both alike. The first runs fill the page cache and do not count.
+pub(crate) fn in_turns<T>(runs: usize, warm_up: usize, run: impl Fn(usize) -> T) -> [Vec<T>; 2] {
+    let mut measured = [Vec::new(), Vec::new()];
+    for number in 0..runs + warm_up {
+        for turn in 0..2 {
+            let index = (number + turn) % 2;
+            let done = run(index);
+            if number >= warm_up {
+                measured[index].push(done);
+            }
+        }
+    }
+    measured
+}
+
 /// What is aimed at.
 #[derive(Clone, Copy)]
 pub(crate) enum Aim {
@@ -108,7 +124,7 @@ impl Row {
         self.values[0] / self.values[1]
     }
 
-    pub(crate) fn missed(&self) -> bool {
+    fn missed(&self) -> bool {
         match self.aim {
             Aim::None => false,
             Aim::Ratio(most) => self.ratio() > most,
@@ -129,8 +145,23 @@ impl Row {
     }
 }
 
+/// Prints the table; a missed aim is a failure where aims are checked.
+pub(crate) fn conclude(
+    runs: usize,
+    check: bool,
+    contestants: &[Contestant; 2],
+    rows: &[Row],
+) -> ExitCode {
+    print!("{}", table(runs, contestants, rows));
+    if check && rows.iter().any(Row::missed) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
 /// The table, as text.
-pub(crate) fn table(runs: usize, contestants: &[Contestant; 2], rows: &[Row]) -> String {
+fn table(runs: usize, contestants: &[Contestant; 2], rows: &[Row]) -> String {
     let mut text = format!(
         "{:<24} {:>14} {:>14} {:>7}  aim\n",
         format!("median of {runs}"),

@@ -11,7 +11,9 @@
 #[expect(dead_code, reason = "the update aims at a difference, too")]
 mod measure;
 
-use measure::{Aim, Contestant, Row, Run, count, mebibytes, median, milliseconds, table};
+use measure::{
+    Aim, Contestant, Row, Run, conclude, count, in_turns, mebibytes, median, milliseconds,
+};
 use std::process::ExitCode;
 
 /// The shares of the reference's wall clock and processor time that we aim at.
@@ -27,16 +29,7 @@ fn main() -> ExitCode {
         println!("this runs inside a laboratory host: call scripts/bench");
         return ExitCode::SUCCESS;
     };
-    let mut measured = [Vec::new(), Vec::new()];
-    for number in 0..runs + WARM_UP {
-        for turn in 0..2 {
-            let index = (number + turn) % 2;
-            let run = contestants[index].run();
-            if number >= WARM_UP {
-                measured[index].push(run);
-            }
-        }
-    }
+    let measured = in_turns(runs, WARM_UP, |index| contestants[index].run());
     let calls = contestants
         .each_ref()
         .map(|contestant| count(contestant.trace("all").len()));
@@ -63,12 +56,7 @@ fn main() -> ExitCode {
             values: calls,
         },
     ];
-    print!("{}", table(runs, &contestants, &rows));
-    if check && rows.iter().any(Row::missed) {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    conclude(runs, check, &contestants, &rows)
 }
 
 fn read(arguments: &[String]) -> Option<(usize, bool, [Contestant; 2])> {

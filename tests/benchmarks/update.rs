@@ -13,7 +13,9 @@
 #[expect(dead_code, reason = "the tick aims at values, too")]
 mod measure;
 
-use measure::{Aim, Contestant, Row, Run, count, mebibytes, median, milliseconds, table};
+use measure::{
+    Aim, Contestant, Row, Run, conclude, count, in_turns, mebibytes, median, milliseconds,
+};
 use rustix::time::{ClockId, clock_gettime};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -28,6 +30,8 @@ const AWAY: f64 = 100.0;
 /// Where the agent answers, and how often it is asked.
 const AGENT: ([u8; 4], u16) = ([127, 0, 0, 1], 7777);
 const POLL: Duration = Duration::from_millis(2);
+/// When all is done it has to answer once more within this.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The first runs fill the page cache.
 const WARM_UP: usize = 2;
 /// What tells the starting points of both apart.
@@ -48,16 +52,9 @@ fn main() -> ExitCode {
         println!("this runs inside a laboratory host: call scripts/bench");
         return ExitCode::SUCCESS;
     };
-    let mut measured = [Vec::new(), Vec::new()];
-    for number in 0..runs + WARM_UP {
-        for turn in 0..2 {
-            let index = (number + turn) % 2;
-            let update = update(&contestants[index], &script, WHOSE[index]);
-            if number >= WARM_UP {
-                measured[index].push(update);
-            }
-        }
-    }
+    let measured = in_turns(runs, WARM_UP, |index| {
+        update(&contestants[index], &script, WHOSE[index])
+    });
     let mut programs = [0.0; 2];
     for index in 0..2 {
         start_over(&script, WHOSE[index]);
@@ -91,12 +88,7 @@ fn main() -> ExitCode {
             values: programs,
         },
     ];
-    print!("{}", table(runs, &contestants, &rows));
-    if check && rows.iter().any(Row::missed) {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    conclude(runs, check, &contestants, &rows)
 }
 
 fn read(arguments: &[String]) -> Option<(usize, bool, String, [Contestant; 2])> {
@@ -154,6 +146,11 @@ fn watched<T>(work: impl FnOnce() -> T) -> (T, Duration) {
                         return away;
                     }
                 }
+                assert!(
+                    !last || answered.elapsed() < PATIENCE,
+                    "the agent has not answered for {} s",
+                    answered.elapsed().as_secs()
+                );
                 std::thread::sleep(POLL);
             }
         });

@@ -15,6 +15,7 @@ mod laboratory;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fault;
 mod own;
 mod scene;
 mod trace;
@@ -43,7 +44,8 @@ enum Kind {
     Manager,
     /// The whole host; what was not synced is lost.
     Host,
-    /// Nothing is killed: each write of ours is told that the disk is broken, or full from there on.
+    /// Nothing is killed: each write of ours is told that the disk is broken, or it is full from
+    /// there on; and it runs full while the package manager works.
     Fault,
 }
 
@@ -63,7 +65,7 @@ struct Options {
     /// fault, 300 for manager, 100 for host].
     #[arg(long)]
     points: Option<usize>,
-    /// A small seeded selection of everything: 12 points for each manager.
+    /// A small seeded selection of everything: 32 points for each manager.
     #[arg(long, conflicts_with_all = ["kind", "points"])]
     sample: bool,
     /// What is chosen by chance follows from it.
@@ -97,6 +99,8 @@ enum Victim {
     FrontEnd,
     Caller,
     Host,
+    /// Nobody; the disk is filled to the last byte.
+    Disk,
 }
 
 /// Where an update is cut off.
@@ -112,6 +116,12 @@ enum Point {
         nth: usize,
         error: &'static str,
         from_there_on: &'static str,
+        text: String,
+    },
+    /// The disk is full, to the last byte, once that call of ours has returned.
+    Full {
+        call: String,
+        nth: usize,
         text: String,
     },
     Tree {
@@ -134,6 +144,7 @@ impl fmt::Display for Point {
             } => {
                 write!(formatter, "{call}#{nth}{from_there_on} {error}")
             }
+            Self::Full { call, nth, .. } => write!(formatter, "{call}#{nth} disk full"),
             Self::Tree {
                 index,
                 phase,
@@ -146,10 +157,19 @@ impl fmt::Display for Point {
 }
 
 impl Point {
+    /// Whether the host has to have a disk of its own.
+    fn needs_disk(&self) -> bool {
+        let victim = match self {
+            Self::Tree { victim, .. } => Some(*victim),
+            _ => None,
+        };
+        matches!(self, Self::Full { .. }) || matches!(victim, Some(Victim::Host | Victim::Disk))
+    }
+
     /// The call as the undisturbed update made it.
     fn text(&self) -> &str {
         match self {
-            Self::Own { text, .. } | Self::Fault { text, .. } => text,
+            Self::Own { text, .. } | Self::Fault { text, .. } | Self::Full { text, .. } => text,
             Self::Tree { .. } => "",
         }
     }
@@ -186,6 +206,8 @@ struct Job {
     point: Point,
 }
 
+/// Moments of the package manager's work at which the disk runs full.
+const FULL_POINTS: usize = 15;
 const MANAGERS: [&str; 3] = ["apt", "yum", "zypper"];
 const KINDS: [Kind; 4] = [Kind::Own, Kind::Manager, Kind::Host, Kind::Fault];
 
@@ -254,8 +276,10 @@ fn plan(options: &Options, manager: &'static str, tools: (&Path, &Path)) -> Vec<
         let mut random = StdRng::seed_from_u64(options.seed);
         let wanted = match kind {
             _ if options.points.is_some() => options.points.unwrap_or_default(),
-            Kind::Own | Kind::Manager if options.sample => 4,
-            Kind::Host | Kind::Fault if options.sample => 2,
+            Kind::Own if options.sample => 9,
+            Kind::Manager if options.sample => 12,
+            Kind::Host if options.sample => 6,
+            Kind::Fault if options.sample => 5,
             Kind::Own | Kind::Fault => 0,
             Kind::Manager => 300,
             Kind::Host => 100,
@@ -263,7 +287,12 @@ fn plan(options: &Options, manager: &'static str, tools: (&Path, &Path)) -> Vec<
         let scene = Scene::up(manager, tools, false);
         let points = match kind {
             Kind::Own => some(own::kills(&scene), wanted, &mut random),
-            Kind::Fault => some(own::faults(&scene), wanted, &mut random),
+            Kind::Fault => {
+                let mut points = fault::points(&scene);
+                let other = Scene::up(manager, tools, false);
+                points.extend(tree::map(&other).full(FULL_POINTS, &mut random));
+                some(points, wanted, &mut random)
+            }
             Kind::Manager | Kind::Host => {
                 let map = tree::map(&scene);
                 println!(
@@ -313,7 +342,7 @@ fn attempt(job: &Job, tools: (&Path, &Path), results: &Mutex<(Results, Vec<Strin
     let started = Instant::now();
     let name = format!("{} {:?} {}/{}", job.manager, job.kind, job.number, job.of);
     let run = || {
-        let scene = Scene::up(job.manager, tools, job.kind == Kind::Host);
+        let scene = Scene::up(job.manager, tools, job.point.needs_disk());
         match &job.point {
             Point::Own { call, nth, .. } => own::kill(&scene, call, *nth),
             Point::Fault {
@@ -322,7 +351,13 @@ fn attempt(job: &Job, tools: (&Path, &Path), results: &Mutex<(Results, Vec<Strin
                 error,
                 from_there_on,
                 ..
-            } => own::fail(&scene, call, *nth, error, from_there_on),
+            } => fault::fail(&scene, call, *nth, error, from_there_on),
+            Point::Full { call, nth, .. } => fault::fill(&scene, call, *nth),
+            Point::Tree {
+                index,
+                victim: Victim::Disk,
+                ..
+            } => fault::fill_tree(&scene, *index),
             Point::Tree { index, victim, .. } => tree::cut(&scene, *index, *victim),
         }
     };

@@ -1,15 +1,16 @@
 //! One host for one cut: before it, and what has to be true after it.
 
-use crate::laboratory::{Host, Output, Setup};
+use crate::laboratory::{FILL, Host, Output, Setup, wait_for};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 /// The folder of a host that the machine sees, too: for strace's words.
 const SHARED: &str = "/opt/crash";
 /// strace with its libraries, which the host does not have.
 const STRACE: &str = "/opt/strace/ld.so --library-path /opt/strace /opt/strace/strace";
 pub(crate) const UPDATER: &str = "/opt/updater/agent-updater run --scheduled";
+/// The same with the exit code of every fault.
+const PLAIN: &str = "/opt/updater/agent-updater run";
 
 /// What is checked after each tick: lines that begin with `problem:` are what is not in order.
 const VERDICT: &str = r#"
@@ -46,7 +47,7 @@ if [ -e "$journal" ]; then
 fi
 status="$(/opt/updater/agent-updater status --json 2>&1)" || problem "status: $status"
 case "$(printf %s "$status" | tr -d ' \n')" in *'"quarantine":[]'*) ;; *) echo "remark: quarantined" ;; esac
-litter="$(find /var/lib/agent-updater /etc -name '.new-*' -o -name '.*agent-updater-new' 2>/dev/null)"
+litter="$(find /var/lib/agent-updater /var/cache/agent-updater /run/agent-updater /etc -name '.new-*' -o -name '.*agent-updater-new' 2>/dev/null)"
 [ -z "$litter" ] || echo "remark: left behind:" $litter
 "#;
 
@@ -128,19 +129,67 @@ impl Scene {
         let output = self.host.exec(&[
             "sh",
             "-c",
-            &format!("exec {STRACE} -D -y -qq -o {SHARED}/own {options} {UPDATER}"),
+            &format!("exec {STRACE} -D -y -q -o {SHARED}/own {options} {UPDATER}"),
         ]);
-        // The tracer outlives its process for a moment.
-        std::thread::sleep(Duration::from_millis(50));
-        let text = std::fs::read(self.shared("own")).unwrap_or_default();
-        (output, String::from_utf8_lossy(&text).into_owned())
+        (output, self.whole_trace())
+    }
+
+    /// Runs the update under strace, with the exit code of every fault.
+    pub(crate) fn run_failing(&self, options: &str) -> (Output, String) {
+        let output = self.host.exec(&[
+            "sh",
+            "-c",
+            &format!("exec {STRACE} -D -y -q -s 200 -o {SHARED}/own {options} {PLAIN}"),
+        ]);
+        (output, self.whole_trace())
+    }
+
+    /// Runs the update; once the chosen call has returned the disk is full.
+    pub(crate) fn run_filled(&self, call: &str, nth: usize, options: &str) -> (Output, String) {
+        let line = format!(
+            "{STRACE} -D -y -q -s 200 -o {SHARED}/own {options} -e inject={call}:signal=STOP:when={nth} {PLAIN} & \
+             ours=$!
+             until grep -q '^--- stopped by SIGSTOP' {SHARED}/own 2>/dev/null; do
+                 case \"$(cut -d ' ' -f 3 /proc/$ours/stat)\" in Z) break ;; esac
+                 sleep 0.02
+             done
+             ( {FILL} ) || echo 'the disk is not full'
+             kill -CONT $ours
+             wait $ours"
+        );
+        let output = self.host.exec(&["sh", "-c", &line]);
+        (output, self.whole_trace())
+    }
+
+    /// What strace wrote, once it has written how our process ended: it outlives it for a moment.
+    fn whole_trace(&self) -> String {
+        let mut text = String::new();
+        wait_for("strace has written the end of its process", || {
+            let bytes = std::fs::read(self.shared("own")).unwrap_or_default();
+            text = String::from_utf8_lossy(&bytes).into_owned();
+            let last = text.lines().last().unwrap_or_default();
+            last.starts_with("+++ ") && text.ends_with('\n')
+        });
+        text
+    }
+
+    /// What the last run of the whole tree printed.
+    pub(crate) fn printed(&self) -> String {
+        std::fs::read_to_string(self.shared("printed")).unwrap_or_default()
+    }
+
+    /// What is not in order, without a tick before.
+    pub(crate) fn verdict(&self) -> String {
+        let output = self.host.exec(&["sh", "-c", VERDICT]);
+        output.stdout + &output.stderr
     }
 
     /// The command that runs the update with all its processes under strace, which writes to `pipe`.
     pub(crate) fn command_traced_whole(calls: &str) -> String {
         format!(
             "cat /proc/self/cgroup >{SHARED}/group.new && mv {SHARED}/group.new {SHARED}/group; \
-             exec {STRACE} -f -y -q -s 40 --seccomp-bpf -e trace={calls} -o {SHARED}/pipe {UPDATER}"
+             exec {STRACE} -f -y -q -s 40 --seccomp-bpf -e trace={calls} -o {SHARED}/pipe {PLAIN} \
+             >{SHARED}/printed 2>&1"
         )
     }
 

@@ -64,6 +64,18 @@ impl Map {
         self.points(&phases, true, count, random, |_| Victim::Host)
     }
 
+    /// So many moments at which the disk runs full under the package manager.
+    pub(crate) fn full(&self, count: usize, random: &mut StdRng) -> Vec<Point> {
+        let phases = [
+            Phase::Start,
+            Phase::Unpack,
+            Phase::Scripts,
+            Phase::Database,
+            Phase::End,
+        ];
+        self.points(&phases, false, count, random, |_| Victim::Disk)
+    }
+
     fn points(
         &self,
         wanted: &[Phase],
@@ -108,8 +120,9 @@ impl Map {
     }
 }
 
-/// Runs the update and hands every line over until `cut` says that it cut.
-fn watch(scene: &Scene, mut cut: impl FnMut(&str) -> bool) {
+/// Runs the update and hands every line over until `cut` says that it cut. Our own exit code, if the
+/// process came to its end.
+fn watch(scene: &Scene, mut cut: impl FnMut(&str) -> bool) -> Option<i32> {
     let pipe = scene.shared("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.is_ok_and(|status| status.success()), "no pipe");
@@ -122,7 +135,7 @@ fn watch(scene: &Scene, mut cut: impl FnMut(&str) -> bool) {
         .expect("run the laboratory");
     let mut reader = BufReader::new(File::open(&pipe).expect("the pipe"));
     let mut line = Vec::new();
-    let (mut ours, mut has_cut) = (None, false);
+    let (mut ours, mut has_cut, mut code) = (None, false, None);
     // A tracer that cannot write any more would end: after the cut the rest is read away.
     while reader
         .read_until(b'\n', &mut line)
@@ -132,6 +145,10 @@ fn watch(scene: &Scene, mut cut: impl FnMut(&str) -> bool) {
         let process = text.split_whitespace().next().unwrap_or_default();
         let ours = ours.get_or_insert_with(|| process.to_owned());
         if process == ours && text.contains(" +++ ") {
+            code = text
+                .split("+++ exited with ")
+                .nth(1)
+                .and_then(|rest| rest.split(' ').next()?.parse().ok());
             // dnf leaves a gpg-agent behind, for which strace would wait.
             kill_all(scene);
             break;
@@ -140,12 +157,14 @@ fn watch(scene: &Scene, mut cut: impl FnMut(&str) -> bool) {
         line.clear();
     }
     let _ = child.wait();
+    code
 }
 
-pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
+/// Does it at the chosen call: what was hit, and our own exit code.
+pub(crate) fn at(scene: &Scene, index: usize, victim: Victim) -> (Option<String>, Option<i32>) {
     let mut follower = Follower::default();
     let (mut count, mut hit) = (0, None);
-    watch(scene, |line| {
+    let code = watch(scene, |line| {
         let Some((call, phase)) = follower.see(line) else {
             return false;
         };
@@ -159,6 +178,13 @@ pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
             Victim::Everything => kill_all(scene),
             Victim::FrontEnd => kill(scene, follower.front_end.unwrap_or(call.process)),
             Victim::Caller => kill(scene, call.process),
+            Victim::Disk => {
+                // Nothing moves meanwhile.
+                let group = group(scene);
+                write_if_there(&group.join("cgroup.freeze"), "1");
+                scene.host.fill_disk();
+                write_if_there(&group.join("cgroup.freeze"), "0");
+            }
             Victim::Host => {
                 // At once; `lab cut` takes longer to start, freezes the same group and thaws it.
                 let boot = payload(scene).join("../cgroup.freeze");
@@ -169,6 +195,11 @@ pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
         hit = Some(format!("[{phase:?}] {} {}", call.process, call.text));
         true
     });
+    (hit, code)
+}
+
+pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
+    let (mut hit, _) = at(scene, index, victim);
     if victim == Victim::Host {
         if hit.is_none() {
             must(&["cut", &scene.host.name]);

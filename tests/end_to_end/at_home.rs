@@ -21,9 +21,10 @@ fn install(host: &Host) {
 
 /// Makes the timer as quick as a test; that its delays are as they should be is looked at elsewhere.
 fn hurry(host: &Host) {
+    // An empty assignment takes back every moment of a timer, so it stands once.
     host.write(
         "/etc/systemd/system/agent-updater.timer.d/hurry.conf",
-        "[Timer]\nOnBootSec=\nOnBootSec=1s\nOnUnitInactiveSec=\nOnUnitInactiveSec=3s\n\
+        "[Timer]\nOnBootSec=\nOnBootSec=1s\nOnUnitInactiveSec=3s\n\
          RandomizedDelaySec=0\nAccuracySec=100ms\n",
     );
     host.shell("systemctl daemon-reload && systemctl enable --quiet agent-updater.timer && systemctl restart agent-updater.timer");
@@ -287,7 +288,7 @@ fn a_plan_that_is_not_the_deciders_is_refused() {
     let apply = |agent: &str, version: &str, mode: &str| {
         host.shell(&format!(
             "mkdir -p -m 700 /var/lib/agent-updater/plans; now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-             printf '{{\"schema\":1,\"written_at\":\"%s\",\"agent\":\"{agent}\",\"work\":{{\"change\":{{\"version\":\"{version}\",\"reason\":\"window_open\",\"until\":null,\"critical\":false,\"by_hand\":null}}}}}}' \"$now\" >/var/lib/agent-updater/plans/x.json
+             printf '{{\"schema\":1,\"written_at\":\"%s\",\"login_uid\":null,\"agent\":\"{agent}\",\"work\":{{\"change\":{{\"version\":\"{version}\",\"reason\":\"window_open\",\"until\":null,\"critical\":false,\"by_hand\":null}}}}}}' \"$now\" >/var/lib/agent-updater/plans/x.json
              chmod {mode} /var/lib/agent-updater/plans/x.json"
         ));
         host.updater(&["apply", "--plan", "/var/lib/agent-updater/plans/x.json"])

@@ -1,11 +1,11 @@
 //! The version server as an adversary: nothing it says becomes part of a command line.
 
-use crate::laboratory::{Host, Setup, future_window, open_window};
+use crate::laboratory::{Host, Setup, future_window, open_window, wait_for};
 use crate::support::certificates::Authority;
 use crate::support::test_server::{Reply, TestServer};
 use crate::with_each_manager;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A word that stands in every hostile answer and nowhere else.
 const CANARY: &str = "canary";
@@ -141,11 +141,11 @@ fn slow_endless_compressed_and_redirecting_servers_change_nothing_and_end_in_tim
     ];
     for (what, answer) in answers {
         host.server.set("/version", answer);
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let run = host.updater(&["run", "--json"]);
         assert_eq!(run.code, 21, "{what}: {}", run.all());
         assert!(
-            started.elapsed() < Duration::from_secs(15),
+            started.elapsed() < Duration::from_secs(40),
             "{what} took {:?}",
             started.elapsed()
         );
@@ -247,18 +247,16 @@ fn a_server_that_speaks_only_an_old_tls_is_refused_in_words() {
             .spawn();
         let _server = OldServer(server.unwrap());
         // It works for whoever still accepts that version.
-        let greeted = (0..100).any(|_| {
+        wait_for(&format!("{version} answers its own client"), || {
             let client = within()
                 .args(["s_client", "-connect", &format!("127.0.0.1:{PORT}")])
                 .args([version, "-cipher", LOWERED])
                 .stdin(Stdio::null())
                 .output();
             let answered = client.unwrap();
-            std::thread::sleep(Duration::from_millis(50));
             answered.status.success()
                 && String::from_utf8_lossy(&answered.stdout).contains("BEGIN CERTIFICATE")
         });
-        assert!(greeted, "{version} does not answer its own client");
         let run = host.updater(&["run", "--json"]);
         assert_eq!(run.code, 21, "{version}: {}", run.all());
         let message = run.agent()["message"].to_string();

@@ -7,6 +7,20 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Fills the disk to the last byte: for root, and whatever is put aside.
+pub const FILL: &str = r#"size="$(stat -f -c '%a %S' /)"
+    fallocate -l "$(( (${size% *} - 256) * ${size#* } ))" /full || exit 1
+    sync /full
+    # Small writes get the blocks that large ones leave, or that come free meanwhile.
+    for i in 1 2 3 4 5 6 7 8 9; do
+        dd if=/dev/zero of=/full.$i bs=1k 2>/dev/null || true
+        sync /full.$i
+        [ "$(stat -f -c %a /)" != 0 ] || exit 0
+    done
+    echo "$(stat -f -c %a /) blocks are left"
+    exit 1"#;
 
 /// What a command inside the host came to.
 #[derive(Debug)]
@@ -231,6 +245,16 @@ impl Host {
         self.exec(&command)
     }
 
+    /// Fills the disk of a host that has one of its own (`--disk`).
+    pub fn fill_disk(&self) {
+        self.shell(FILL);
+    }
+
+    /// Makes room again.
+    pub fn empty_disk(&self) {
+        self.shell("rm -f /full /full.*");
+    }
+
     /// Stops the version server's answers to `/schedule` and the like.
     pub fn absent(&self, path: &str) {
         self.server.set(path, Reply::new(404, "not found\n"));
@@ -292,13 +316,38 @@ impl Host {
         );
     }
 
-    /// Waits until a shell line prints a text, 10 s at most.
+    /// Builds a package without content inside, `/tmp/NAME.deb`; where there are words, they are its
+    /// script before it is unpacked.
+    pub fn build_deb(&self, name: &str, script: &str) {
+        let folder = format!("/tmp/{name}/DEBIAN");
+        self.write(
+            &format!("{folder}/control"),
+            &format!(
+                "Package: {name}\nVersion: 1\nArchitecture: all\n\
+                 Maintainer: a <a@example.invalid>\nDescription: for a test\n"
+            ),
+        );
+        if !script.is_empty() {
+            self.write(
+                &format!("{folder}/preinst"),
+                &format!("#!/bin/sh\n{script}\n"),
+            );
+            self.shell(&format!("chmod 755 {folder}/preinst"));
+        }
+        self.shell(&format!("dpkg-deb -b /tmp/{name} /tmp/{name}.deb"));
+    }
+
+    /// Waits until a shell line prints a text, two minutes at most.
     pub fn wait_until(&self, line: &str, text: &str) {
         let loop_line = format!(
-            "for i in $(seq 100); do [ \"$({line} 2>/dev/null || true)\" = '{text}' ] && exit 0; sleep 0.1; done; exit 1"
+            "end=$(($(date +%s) + 120)); until [ \"$({line} 2>/dev/null || true)\" = '{text}' ]; do \
+             [ $(date +%s) -lt $end ] || exit 1; sleep 0.1; done"
         );
         let output = self.exec(&["sh", "-c", &loop_line]);
-        assert_eq!(output.code, 0, "`{line}` did not print {text} within 10 s");
+        assert_eq!(
+            output.code, 0,
+            "`{line}` did not print {text} within two minutes"
+        );
     }
 }
 
@@ -317,6 +366,15 @@ impl Drop for Host {
             );
         }
         let _ = lab(&["down", &self.name]).stdin(Stdio::null()).output();
+    }
+}
+
+/// Waits for something that this side can see, two minutes at most.
+pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !holds() {
+        assert!(Instant::now() < deadline, "in two minutes not: {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

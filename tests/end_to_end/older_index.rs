@@ -1,6 +1,6 @@
 //! A repository that goes back in time: an attack, or a mirror that was rolled back on purpose.
 
-use crate::laboratory::{Host, Setup, must, unique};
+use crate::laboratory::{Host, Setup, must, now, unique, wait_for};
 use crate::support::test_server::Reply;
 use crate::with_each_manager;
 use serde_json::Value;
@@ -15,7 +15,7 @@ struct Mirror {
 }
 
 impl Mirror {
-    /// Three indexes, each two seconds or more younger than the one before: 1.0.0 and 1.1.0 in all
+    /// Three indexes, each of a later second than the one before: 1.0.0 and 1.1.0 in all
     /// of them, 2.0.0 in the last one only.
     fn new() -> Self {
         let name = unique("mirror");
@@ -29,7 +29,8 @@ impl Mirror {
             folder = must(&["repository", &name, "--versions", versions]).into();
             copy(&folder.canonicalize().unwrap(), &states.path().join(state));
             // The dates of an index are whole seconds.
-            std::thread::sleep(std::time::Duration::from_secs(2));
+            let second = now().timestamp();
+            wait_for("the next second", || now().timestamp() > second);
         }
         Self {
             name,

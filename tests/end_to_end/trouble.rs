@@ -1,6 +1,7 @@
 //! Faults: each gets its own exit code, a clear message, and changes nothing.
 
 use crate::laboratory::{Host, Setup, must, unique};
+use crate::outcomes::{IS_IN_POST, hold_in_post, host_that_gets, let_go_on};
 use crate::support::test_server::Reply;
 use crate::with_each_manager;
 
@@ -84,20 +85,21 @@ with_each_manager! {
     }
 
     fn two_at_the_same_time(setup: Setup) {
-        let host = Host::up(&setup);
-        // The first is held up by a server that takes its time, long enough for the second to come.
-        host.server.set("/version", Reply::ok("1.1.0").after(std::time::Duration::from_secs(3)));
+        let host = host_that_gets(&setup, "5.9.0", "");
+        // The first is in the midst of it until the second has come and gone.
+        hold_in_post(&host);
         let (first, second) = std::thread::scope(|scope| {
             let first = scope.spawn(|| host.updater(&["run", "--json"]));
-            host.wait_until("test -s /run/agent-updater/lock && echo locked", "locked");
+            host.wait_until(&format!("{IS_IN_POST} && echo yes"), "yes");
             let second = host.updater(&["run", "--json"]);
+            let_go_on(&host);
             (first.join().expect("the first run"), second)
         });
         assert_eq!(first.code, 0, "{}", first.all());
         assert_eq!(second.code, 75, "{}", second.all());
         assert_eq!(second.agent()["reason"], "another_instance");
         assert!(second.agent()["message"].to_string().contains("process "), "{}", second.all());
-        host.assert_runs("1.1.0");
+        host.assert_runs("5.9.0");
     }
 }
 
@@ -169,16 +171,9 @@ fn one_misconfigured_agent_does_not_keep_another_from_its_turn() {
 fn a_lock_of_the_package_manager_is_told_with_its_holder() {
     let host = Host::up(&Setup::new("apt"));
     // dpkg's frontend lock is a POSIX lock, so a real dpkg holds it: one that waits in a script.
-    host.shell(
-        "mkdir -p /tmp/slow/DEBIAN && printf 'Package: slow\\nVersion: 1\\nArchitecture: all\\nMaintainer: a <a@example.invalid>\\nDescription: s\\n' > /tmp/slow/DEBIAN/control \
-         && printf '#!/bin/sh\\nsleep 300\\n' > /tmp/slow/DEBIAN/preinst && chmod 755 /tmp/slow/DEBIAN/preinst && dpkg-deb -b /tmp/slow /tmp/slow.deb",
-    );
+    host.build_deb("slow", ": >/root/held\nsleep 300");
     host.shell("systemd-run --quiet --unit=holder dpkg -i /tmp/slow.deb");
-    host.wait_until("systemctl show -P ActiveState holder", "active");
-    host.wait_until(
-        "pgrep -f slow.preinst >/dev/null || pgrep -f 'preinst install' >/dev/null && echo held",
-        "held",
-    );
+    host.wait_until("test -e /root/held && echo held", "held");
     host.configure("transaction_deadline = \"10s\"");
     let run = host.updater(&["run", "--json"]);
     assert_eq!(

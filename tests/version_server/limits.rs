@@ -73,7 +73,8 @@ async fn the_time_is_limited_however_the_server_spends_it() {
         let started = Instant::now();
         let error = client.version(None, now()).await.unwrap_err();
         let took = started.elapsed();
-        assert!(took < patience * 2, "{reply:?}: {took:?}");
+        // The one that drips would take eleven seconds.
+        assert!(took < Duration::from_secs(8), "{reply:?}: {took:?}");
         assert!(
             error
                 .to_string()
@@ -122,7 +123,8 @@ async fn what_may_pass_is_asked_three_times() {
 
 #[tokio::test]
 async fn an_unreachable_server_is_named_with_the_innermost_cause() {
-    let gone = TestServer::http().url();
+    // A port of the system, which no server of another test is given.
+    let gone = "http://127.0.0.1:1".to_owned();
     let error = version(&options(&gone)).await.unwrap_err();
     assert!(
         matches!(error, ServerError::Unreachable { .. }),
@@ -144,8 +146,7 @@ async fn an_unreachable_server_is_named_with_the_innermost_cause() {
 #[tokio::test]
 async fn retry_after_is_honoured_where_it_fits() {
     let server = TestServer::http();
-    let client =
-        Client::with_total_timeout(&options(server.url()), Duration::from_secs(4)).unwrap();
+    let client = client(&options(server.url()));
     for wait in ["1", "Sat, 07 Mar 2026 02:00:11 GMT"] {
         let busy = Reply::new(503, "")
             .header("Retry-After", wait)
@@ -155,7 +156,8 @@ async fn retry_after_is_honoured_where_it_fits() {
         client.version(None, now()).await.unwrap();
         let took = started.elapsed();
         assert!(
-            (Duration::from_millis(990)..Duration::from_secs(3)).contains(&took),
+            // It would be eleven, too long to wait, if the date were taken for one by our own clock.
+            (Duration::from_millis(990)..Duration::from_secs(10)).contains(&took),
             "{wait}: {took:?}"
         );
     }

@@ -59,6 +59,17 @@ pub(super) fn absorb() -> CommandSpec {
     .as_transaction(&[])
 }
 
+/// `dpkg --install` takes the package as wanted from then on, and so forgets `apt-mark hold`.
+pub(super) fn hold_again(package: &PackageName) -> CommandSpec {
+    CommandSpec::query(
+        "apt-mark",
+        ["hold", package.as_str()],
+        format!("give back the administrator's hold of {package}"),
+        Duration::from_secs(60),
+    )
+    .as_transaction(&[])
+}
+
 pub(super) fn read_transaction(output: &CommandOutput) -> Result<Vec<String>, Failure> {
     if output.returned_zero() {
         return Ok(Vec::new());

@@ -195,6 +195,10 @@ impl PackageManager for Apt {
         Some(dpkg::finish(package))
     }
 
+    fn hold_again(&self, package: &PackageName) -> Option<CommandSpec> {
+        Some(dpkg::hold_again(package))
+    }
+
     fn absorb(&self) -> Option<CommandSpec> {
         Some(dpkg::absorb())
     }

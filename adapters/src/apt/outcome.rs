@@ -50,16 +50,19 @@ fn read_record(line: &str) -> Option<Installed> {
     }
     let mut letters = abbreviation.chars();
     let (wanted, status) = (letters.next()?, letters.next()?);
-    match (status, error) {
-        ('n' | 'c', _) => Some(Installed::Absent),
-        ('i', "ok") => Some(Installed::Present(InstalledPackage {
+    let package = || {
+        Some(InstalledPackage {
             version: NativeVersion::debian(version).ok()?,
             architecture: architecture.to_owned(),
             held: wanted == 'h',
-        })),
+        })
+    };
+    match (status, error) {
+        ('n' | 'c', _) => Some(Installed::Absent),
+        ('i', "ok") => Some(Installed::Present(package()?)),
         ('H' | 'U' | 'F' | 'W' | 't' | 'i', _) => Some(Installed::Broken {
             detail: format!("dpkg status `{}`, {version}, {error}", abbreviation.trim()),
-            versions: NativeVersion::debian(version).into_iter().collect(),
+            versions: package().into_iter().collect(),
         }),
         _ => None,
     }

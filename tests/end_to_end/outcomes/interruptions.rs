@@ -1,27 +1,34 @@
 //! The updater is told to stop, or killed, in the middle: a later tick ends what it began.
 
-use super::{agent, assert_outcome, assert_sound, at_post, host_that_gets, said};
+use super::{
+    IS_IN_POST, agent, assert_outcome, assert_sound, hold_in_post, host_that_gets, let_go_on, said,
+};
 use crate::laboratory::{Host, Output, Setup};
+use crate::support::test_server::Reply;
 use crate::with_each_manager;
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
-/// Starts a tick as a unit, and waits until a shell line prints `yes`.
+/// Starts a tick as a unit, and waits until a shell line succeeds.
 fn tick_until(host: &Host, line: &str) {
-    host.shell(
+    tick_with_until(host, "", line);
+}
+
+fn tick_with_until(host: &Host, options: &str, line: &str) {
+    host.shell(&format!(
         "systemd-run --quiet --unit=tick -p StandardOutput=truncate:/root/tick.json -p StandardError=truncate:/root/tick.log \
-         /opt/updater/agent-updater run --in-process --json",
-    );
+         /opt/updater/agent-updater run --in-process --json {options}",
+    ));
     host.wait_until(&format!("{line} && echo yes"), "yes");
 }
 
 /// Waits for the unit's end; what the tick printed.
 fn ended(host: &Host) -> Output {
-    for _ in 0..6 {
-        let line = "for i in $(seq 100); do systemctl is-active -q tick || break; sleep 0.1; done; systemctl is-active tick || true";
-        if host.shell(line) != "active" {
-            break;
-        }
-    }
+    // A unit that is being stopped is not active any more, and not over.
+    host.wait_until(
+        "case $(systemctl is-active tick) in inactive | failed) echo over ;; esac",
+        "over",
+    );
     let code = host.shell(
         "systemctl show -P ExecMainStatus tick; systemctl reset-failed tick 2>/dev/null || true",
     );
@@ -41,10 +48,10 @@ fn is_idle(host: &Host) -> bool {
 /// that finds another instance at work does not count.
 fn heal(host: &Host) -> (Output, usize) {
     let mut count = 0;
-    for _ in 0..20 {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while count < 20 && Instant::now() < deadline {
         let run = host.updater(&["run", "--json"]);
         if run.code == 75 {
-            host.shell("sleep 1");
             continue;
         }
         count += 1;
@@ -58,36 +65,39 @@ fn heal(host: &Host) -> (Output, usize) {
     );
 }
 
-const IN_POST: &str = "touch /root/in-post; sleep 2";
-const IS_IN_POST: &str = "test -e /root/in-post";
+/// So long that the agent is watched for ten seconds after it first answers.
+const LONG_SETTLE: &str = "health.settle = \"60s\"";
+const IS_NEW: &str = "curl -sS http://127.0.0.1:7777/version | grep -qx 5.9.0";
 
 /// A signal to the updater alone, while that holds: it ends by itself, and the next tick goes on.
-fn is_finished_after(setup: &Setup, signal: &str, moment: &str) {
-    let host = host_that_gets(setup, "5.9.0", "health.settle = \"30s\"");
-    at_post(&host, IN_POST);
-    tick_until(&host, moment);
+fn is_finished_after(host: &Host, signal: &str, moment: &str) {
+    tick_until(host, moment);
     host.shell(&format!(
         "systemctl kill --kill-who=main --signal={signal} tick"
     ));
-    let run = ended(&host);
+    let_go_on(host);
+    let run = ended(host);
     assert_eq!(said(&run), "0 waiting interrupted", "{}", run.all());
-    assert!(!is_idle(&host));
-    let (run, _) = heal(&host);
-    assert_outcome("5.9.0", &host, &run);
+    assert!(!is_idle(host));
+    let (run, _) = heal(host);
+    assert_outcome("5.9.0", host, &run);
 }
 
 with_each_manager! {
     fn told_to_stop_during_the_transaction(setup: Setup) {
-        is_finished_after(&setup, "TERM", IS_IN_POST);
+        let host = host_that_gets(&setup, "5.9.0", "");
+        hold_in_post(&host);
+        is_finished_after(&host, "TERM", IS_IN_POST);
     }
 
     fn interrupted_while_the_agent_settles(setup: Setup) {
-        is_finished_after(&setup, "INT", "curl -sS http://127.0.0.1:7777/version | grep -qx 5.9.0");
+        let host = host_that_gets(&setup, "5.9.0", LONG_SETTLE);
+        is_finished_after(&host, "INT", IS_NEW);
     }
 
     fn everything_killed_in_the_post_script(setup: Setup) {
         let host = host_that_gets(&setup, "5.9.0", "");
-        at_post(&host, IN_POST);
+        hold_in_post(&host);
         tick_until(&host, IS_IN_POST);
         host.shell("systemctl kill --kill-who=all --signal=KILL tick");
         ended(&host);
@@ -96,9 +106,24 @@ with_each_manager! {
         assert_outcome("5.9.0", &host, &run);
     }
 
+    fn target_given_by_hand_is_held_though_it_was_killed(setup: Setup) {
+        let host = host_that_gets(&setup, "1.1.0", "");
+        hold_in_post(&host);
+        tick_with_until(&host, "demo --to 5.9.0", IS_IN_POST);
+        host.shell("systemctl kill --kill-who=all --signal=KILL tick");
+        ended(&host);
+        let_go_on(&host);
+        let (_, ticks) = heal(&host);
+        assert_eq!(ticks, 1);
+        assert_sound(&host);
+        assert_eq!(agent(&host), "5.9.0 200");
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(said(&run), "0 waiting held_by_operator", "{}", run.all());
+    }
+
     fn service_manager_stops_all_of_it(setup: Setup) {
         let host = host_that_gets(&setup, "5.9.0", "");
-        at_post(&host, IN_POST);
+        hold_in_post(&host);
         tick_until(&host, IS_IN_POST);
         host.shell("systemctl stop tick");
         ended(&host);
@@ -110,9 +135,28 @@ with_each_manager! {
         assert!(["5.9.0 200", "1.0.0 200"].contains(&answer.as_str()), "{answer}");
     }
 
+    fn administrators_hold_that_comes_meanwhile_outlives_the_way_back(setup: Setup) {
+        let host = host_that_gets(&setup, "5.2.0", "health.settle = \"30s\"");
+        tick_until(&host, "curl -sS http://127.0.0.1:7777/version | grep -qx 5.2.0");
+        let hold = match host.manager {
+            "apt" => "apt-mark hold demo-agent",
+            "yum" => "echo excludepkgs=demo-agent >>/etc/dnf/dnf.conf",
+            _ => "zypper --non-interactive addlock demo-agent",
+        };
+        // The manager may not be done yet.
+        host.wait_until(&format!("{{ {hold}; }} >/dev/null 2>&1 && echo yes"), "yes");
+        let run = ended(&host);
+        assert_eq!(said(&run), "31 rolled_back rolled_back", "{}", run.all());
+        host.server.set("/version", Reply::ok("1.1.0"));
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(said(&run), "0 waiting held_by_administrator", "{}", run.all());
+        assert!(run.all().contains("held by the administrator"), "{}", run.all());
+        assert_sound(&host);
+    }
+
     fn program_is_emptied_between_two_ticks(setup: Setup) {
-        let host = host_that_gets(&setup, "5.9.0", "health.settle = \"30s\"");
-        tick_until(&host, "curl -sS http://127.0.0.1:7777/version | grep -qx 5.9.0");
+        let host = host_that_gets(&setup, "5.9.0", LONG_SETTLE);
+        tick_until(&host, IS_NEW);
         host.shell("systemctl kill --kill-who=all --signal=KILL tick");
         ended(&host);
         assert!(!is_idle(&host));

@@ -104,6 +104,7 @@ fn assert_recorded(host: &Host, run: &Output) {
         .collect();
     assert_eq!(changes.len(), 1, "one line for one change: {history}");
     assert_eq!(changes[0]["reason"], agent["reason"], "{history}");
+    assert_eq!(changes[0]["actor"]["uid"], 0, "{history}");
 }
 
 /// Asserts what holds after every change, however it went: the database is clean, exactly one
@@ -136,7 +137,7 @@ fn assert_sound(host: &Host) {
 }
 
 /// A host whose repository has the versions that do not work, and whose server wants this one.
-fn host_that_gets(setup: &Setup, version: &str, more: &str) -> Host {
+pub(crate) fn host_that_gets(setup: &Setup, version: &str, more: &str) -> Host {
     let host = Host::up(&Setup {
         repository: Some("trouble".to_owned()),
         ..setup.clone()
@@ -150,4 +151,18 @@ fn host_that_gets(setup: &Setup, version: &str, more: &str) -> Host {
 fn at_post(host: &Host, line: &str) {
     host.write("/root/at-post", &format!("#!/bin/sh\n{line}\n"));
     host.shell("chmod 755 /root/at-post");
+}
+
+/// Makes the post script of such a version wait for the test, the first time.
+pub(crate) fn hold_in_post(host: &Host) {
+    let line = "[ ! -e /root/in-post ] || exit 0\ntouch /root/in-post\nuntil [ -e /root/go-on ]; do sleep 0.1; done";
+    at_post(host, line);
+}
+
+/// A shell condition: the post script waits.
+pub(crate) const IS_IN_POST: &str = "test -e /root/in-post";
+
+/// Lets the post script that waits go on.
+pub(crate) fn let_go_on(host: &Host) {
+    host.shell("touch /root/go-on");
 }

@@ -1,7 +1,8 @@
 //! Somebody else at the package manager, and what somebody else left behind.
 
-use super::{assert_sound, at_post, host_that_gets, said};
-use crate::laboratory::{Host, Setup};
+use super::{IS_IN_POST, assert_sound, hold_in_post, host_that_gets, let_go_on, said};
+use crate::laboratory::{Host, Output, Setup, future_window, wait_for};
+use crate::support::test_server::Reply;
 use crate::with_each_manager;
 
 /// dpkg's lock, which apt waits for a minute for, is held in `trouble.rs`.
@@ -45,16 +46,23 @@ fn a_lock_names_its_holder_and_nobody_is_killed_zypper() {
 
 with_each_manager! {
     fn an_administrator_at_work_on_the_same_package(setup: Setup) {
-        let host = host_that_gets(&setup, "5.9.0", "transaction_deadline = \"10s\"");
-        at_post(&host, "touch /root/in-post; sleep 5");
+        let host = host_that_gets(&setup, "5.9.0", "");
+        hold_in_post(&host);
         let command = match host.manager {
             "apt" => "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install demo-agent=5.9.0",
             "yum" => "dnf -y --refresh upgrade demo-agent-5.9.0-1",
             _ => "zypper -n refresh && zypper -n install demo-agent=5.9.0-1",
         };
         host.shell(&format!("systemd-run --quiet --unit=admin sh -c '{command}'"));
-        host.wait_until("test -e /root/in-post && echo yes", "yes");
-        let run = host.updater(&["run", "--json"]);
+        host.wait_until(&format!("{IS_IN_POST} && echo yes"), "yes");
+        host.server.forget();
+        let run = std::thread::scope(|scope| {
+            let run = scope.spawn(|| host.updater(&["run", "--json"]));
+            // The database has been asked when the version server is.
+            wait_for("the version server is asked", || !host.server.targets().is_empty());
+            let_go_on(&host);
+            run.join().expect("the run")
+        });
         // What is half-installed just now is no damage: it is waited for, and found in place.
         assert_eq!(said(&run), "0 up_to_date up_to_date", "{}", run.all());
         assert_eq!(host.shell("systemctl show -P Result admin"), "success", "nobody disturbed it");
@@ -79,13 +87,51 @@ with_each_manager! {
     }
 }
 
+fn is_broken(run: &Output) {
+    let agent = run.agent();
+    assert_eq!(
+        (run.code, &agent["reason"]),
+        (25, &"package_broken".into()),
+        "{}",
+        run.all()
+    );
+    let hint = agent["hint"].to_string();
+    assert!(hint.contains("demo-agent"), "{}", run.all());
+}
+
+#[test]
+fn another_target_mends_what_nothing_repairs() {
+    let setup = Setup::new("apt");
+    let host = host_that_gets(&setup, "5.7.0", "");
+    // Somebody else's doing: we have neither a journal nor a package of it.
+    host.shell(
+        "apt-get -q update; ! DEBIAN_FRONTEND=noninteractive apt-get -q -y install demo-agent=5.7.0",
+    );
+    assert_eq!(host.installed(), "iF 5.7.0");
+    for _ in 0..2 {
+        let run = host.updater(&["run", "--json"]);
+        is_broken(&run);
+    }
+    // The target that mends it is on the server, and an operator wants it to wait.
+    host.server.set("/version", Reply::ok("1.1.0"));
+    host.server.set("/schedule", Reply::ok(future_window()));
+    assert_eq!(host.updater(&["hold", "demo", "--reason", "no"]).code, 0);
+    let run = host.updater(&["run", "--json"]);
+    is_broken(&run);
+    assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
+    // The window is far away, but the agent is sick.
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(said(&run), "0 updated updated", "{}", run.all());
+    assert_eq!(run.agent()["last_attempt"]["trigger"], "unhealthy");
+    assert_sound(&host);
+    host.assert_runs("1.1.0");
+}
+
 #[test]
 fn another_package_was_left_half_installed() {
     let host = Host::up(&Setup::new("apt"));
-    host.shell(
-        "mkdir -p /tmp/other/DEBIAN && printf 'Package: other\\nVersion: 1\\nArchitecture: all\\nMaintainer: a <a@example.invalid>\\nDescription: o\\n' > /tmp/other/DEBIAN/control \
-         && dpkg-deb -b /tmp/other /tmp/other.deb >/dev/null && dpkg --unpack /tmp/other.deb >/dev/null",
-    );
+    host.build_deb("other", "");
+    host.shell("dpkg --unpack /tmp/other.deb >/dev/null");
     let pid = host.pid();
     let run = host.updater(&["run", "--json"]);
     assert_eq!(

@@ -35,7 +35,7 @@ enter_group() {
 
 # A killed host's groups stay busy for a moment.
 remove_group() {
-    for _ in $(seq 100); do
+    for _ in $(seq 500); do
         find "$1" -depth -type d -exec rmdir {} + 2>/dev/null && return 0
         sleep 0.02
     done

@@ -200,7 +200,7 @@ pub(crate) const TARGETS: &[Target] = &[
         files: &[
             "src/trust/openpgp/cleartext.rs",
             "src/trust/openpgp/armor.rs",
-            "src/trust/openpgp/policy.rs",
+            "src/trust/openpgp/policy/",
         ],
     },
     Target {
@@ -215,7 +215,7 @@ pub(crate) const TARGETS: &[Target] = &[
         files: &[
             "src/trust/openpgp/armor.rs",
             "src/trust/openpgp/packets.rs",
-            "src/trust/openpgp/policy.rs",
+            "src/trust/openpgp/policy/",
         ],
     },
     Target {
@@ -227,7 +227,7 @@ pub(crate) const TARGETS: &[Target] = &[
             "src/trust/openpgp/keyring.rs",
             "src/trust/openpgp/packets.rs",
             "src/trust/openpgp/armor.rs",
-            "src/trust/openpgp/policy.rs",
+            "src/trust/openpgp/policy/",
         ],
     },
     Target {

@@ -2,9 +2,12 @@
 
 use super::*;
 use pgp::composed::{KeyType, SecretKeyParamsBuilder, SignedSecretKey};
-use pgp::packet::{KeyFlags, PacketTrait, SecretKey, SignatureConfig, Subpacket, UserId};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::packet::{
+    KeyFlags, PacketTrait, SecretKey, SignatureConfig, Subpacket, SubpacketData, UserId,
+};
 use pgp::ser::Serialize;
-use pgp::types::{PacketHeaderVersion, Password, RevocationKey, RevocationKeyClass};
+use pgp::types::{PacketHeaderVersion, Password, RevocationKey, RevocationKeyClass, Tag};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
