@@ -51,6 +51,7 @@ pub(super) async fn run(cli: &Cli, in_transaction: bool, now: DateTime<Utc>) -> 
         layout: &layout,
         host: &host,
         now,
+        called: "leave",
     };
     let runner = ProcessRunner::new();
     let context = Context {

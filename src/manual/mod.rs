@@ -165,7 +165,7 @@ fn headless(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<
         let is_preamble = line.starts_with(".ie") || line.starts_with(".el");
         !line.starts_with(".SH") && !is_preamble
     });
-    Ok(lines.map(|line| format!("{line}\n")).collect())
+    Ok(lines.flat_map(|line| [line, "\n"]).collect())
 }
 
 fn text(page: Vec<u8>) -> Result<String> {

@@ -221,22 +221,8 @@ async fn drive<R: Runner>(
         let (installed, finding) = look(scene, &change).await;
         keep_hold(scene, journal, &installed, &mut run.warnings).await;
         let step = next(scene, journal, &change, &finding, &run);
-        if scene.only_look && !matches!(step, Step::Leave | Step::Accept | Step::Observe) {
-            let why = finding.describe();
-            return Ok(Applied::later(Reason::PackageManagerBusy, &why, run));
-        }
-        if let Some(text) = no_room(scene) {
-            if matches!(
-                step,
-                Step::Finish | Step::PutNew | Step::PutOld(_) | Step::GiveUp
-            ) {
-                // A repair would fail like what it repairs, and must not be counted.
-                return Ok(Applied::without_room(scene.agent, &text, &finding, run));
-            }
-            if let Some(Failure::Unexpected(_)) = &run.told {
-                // What the package manager said of it did not come to the disk either.
-                run.told = Some(Failure::DiskFull(text));
-            }
+        if let Some(applied) = cannot_repair(scene, &step, &finding, &mut run) {
+            return Ok(applied);
         }
         match step {
             Step::Leave => {
@@ -347,6 +333,32 @@ async fn kept_out<R: Runner>(
         *detail = holder;
     }
     installed.ok()
+}
+
+/// What is told where a repair is due and none can be made: within somebody else's transaction, and
+/// on a disk that is full.
+fn cannot_repair<R: Runner>(
+    scene: &Scene<'_, R>,
+    step: &Step,
+    finding: &Finding,
+    run: &mut Run,
+) -> Option<Applied> {
+    let is_repair = !matches!(step, Step::Leave | Step::Accept | Step::Observe);
+    if scene.only_look && is_repair {
+        let (why, run) = (finding.describe(), std::mem::take(run));
+        return Some(Applied::later(Reason::PackageManagerBusy, &why, run));
+    }
+    let text = no_room(scene)?;
+    if is_repair {
+        // A repair would fail like what it repairs, and must not be counted.
+        let run = std::mem::take(run);
+        return Some(Applied::without_room(scene.agent, &text, finding, run));
+    }
+    if let Some(Failure::Unexpected(_)) = &run.told {
+        // What the package manager said of it did not come to the disk either.
+        run.told = Some(Failure::DiskFull(text));
+    }
+    None
 }
 
 /// The next step, with what there is to repair with.
