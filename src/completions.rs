@@ -32,14 +32,17 @@ pub(crate) fn script(shell: Shell) -> Result<String> {
     }
     let script = String::from_utf8(script).context("completions are text")?;
     Ok(match shell {
-        Shell::Bash => bash(script)?,
+        Shell::Bash => bash(&script)?,
         Shell::Zsh => zsh(&script)?,
         Shell::Fish => fish(script),
     })
 }
 
 /// The generated function first, then the names beside its proposals where no option is typed.
-fn bash(mut script: String) -> Result<String> {
+fn bash(script: &str) -> Result<String> {
+    // clap_complete 4.6.11 takes the dash of our name for the space before a command where it lists
+    // the options, and so finds none.
+    let mut script = script.replace("agent__subcmd__updater", "agent__updater");
     let (generated, _) = script
         .split_once("() {")
         .context("the completions for bash do not begin as expected")?;

@@ -1,7 +1,9 @@
 //! The hold, exclude or lock that the ancestor placed on the package. Only what names exactly this
 //! package is taken over; an administrator's pattern stays, and stops this program as ever.
 
-use adapters::{CommandSpec, ConfigurationFile, ManagerKind, PackageName};
+use adapters::{
+    CommandSpec, ConfigurationFile, ManagerKind, PackageManager as _, PackageName, Zypper,
+};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,11 +44,10 @@ pub(crate) fn take_over(
             })
             .collect(),
         ManagerKind::Zypper => {
-            let name = format!("solvable_name: {package}");
-            let locked = files
-                .iter()
-                .flat_map(|file| file.text.lines())
-                .any(|line| line.trim() == name);
+            // What the adapter reports is never our own pin, which may be there already.
+            let release = format!("zypper removelock {package}");
+            let holds = Zypper.holds(package, files);
+            let locked = holds.iter().any(|hold| hold.release == release);
             let arguments = ["--non-interactive", "removelock"];
             let remove = || Taken::Command(command("zypper", &arguments, package));
             locked.then(remove).into_iter().collect()
@@ -97,6 +98,7 @@ fn without_exclude(text: &str, package: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adapters::PinPlace;
 
     #[test]
     fn only_the_package_itself_leaves_the_exclude() {
@@ -143,5 +145,14 @@ mod tests {
         );
         assert!(take_over(ManagerKind::Apt, &package, false, &[]).is_empty());
         assert!(take_over(ManagerKind::Zypper, &package, false, &[]).is_empty());
+        let place = PinPlace {
+            path: ZYPPER_LOCKS.into(),
+            section: None,
+        };
+        let ours = [ConfigurationFile {
+            path: ZYPPER_LOCKS.into(),
+            text: Zypper.pin(&package, &place, None).unwrap(),
+        }];
+        assert!(take_over(ManagerKind::Zypper, &package, false, &ours).is_empty());
     }
 }
