@@ -104,7 +104,7 @@ pub async fn serve<R: Runner>(
 ) -> AgentReport {
     let server = &policy.version_server.url;
     // On the heap: everything below is one future, and too large for the stack of every caller.
-    match Box::pin(tick(context, name, policy)).await {
+    let report = match Box::pin(tick(context, name, policy)).await {
         Ok(report) => report,
         Err(error) => {
             let reason = outcome::fault(&error);
@@ -114,6 +114,22 @@ pub async fn serve<R: Runner>(
             };
             build::without_facts(name, server, reason, format!("{error:#}"), hint)
         }
+    };
+    if context.mode == Mode::Act {
+        forget_views(context.layout, report.reason);
+    }
+    report
+}
+
+/// Throws the private views away after a fault that a damaged file in them would explain, however it
+/// came to be one: all that is in them can be fetched again, and the next tick does.
+fn forget_views(layout: &Layout, reason: Reason) {
+    let suspicious = matches!(
+        reason,
+        Reason::PackageManagerBroken | Reason::RepositoryUntrusted | Reason::InternalError
+    );
+    if suspicious && let Err(error) = std::fs::remove_dir_all(views(layout)) {
+        tracing::debug!(%error, "the private views stay");
     }
 }
 

@@ -83,7 +83,12 @@ pub(crate) fn fail(scene: &Scene, call: &str, nth: usize, error: &str, on: &str)
     let is_on_a_file = hit
         .and_then(|line| Call::read(&format!("0 {line}")))
         .is_some_and(|call| call.is_on_a_file());
-    let words = if error == "EIO" { BROKEN } else { NO_SPACE };
+    let words = match (call, error) {
+        // What cannot be linked is copied, and nothing is missing then.
+        ("link" | "linkat", _) if output.code == 0 => "",
+        (_, "EIO") => BROKEN,
+        _ => NO_SPACE,
+    };
     let complaint = is_on_a_file
         .then(|| {
             complaint_of_report(Some(output.code), &output.all(), words)

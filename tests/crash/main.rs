@@ -26,7 +26,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use scene::{Recovery, Scene};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -77,6 +77,10 @@ struct Options {
     /// The last point of the list.
     #[arg(long, default_value_t = usize::MAX)]
     to: usize,
+    /// What an earlier run with the same seed printed: its points are left out, but for those that
+    /// were not brought into order.
+    #[arg(long)]
+    after: Option<PathBuf>,
     /// Hosts at the same time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -206,6 +210,36 @@ struct Job {
     point: Point,
 }
 
+impl Job {
+    /// What tells it from the others of two runs with the same seed.
+    fn key(&self) -> String {
+        let point = self.point.to_string();
+        key(
+            self.manager,
+            &format!("{:?}", self.kind),
+            self.number,
+            &point,
+        )
+    }
+}
+
+/// Our own calls may shift by one from run to run, the others' points are numbers in a list.
+fn key(manager: &str, kind: &str, number: usize, point: &str) -> String {
+    match kind {
+        "Own" | "Fault" => format!("{manager} {kind} {point}"),
+        _ => format!("{manager} {kind} {number}"),
+    }
+}
+
+/// The key of a point that a line of an earlier run says is in order.
+fn done(line: &str) -> Option<String> {
+    let (name, _) = line.split_once(" ticks, ")?.0.rsplit_once(": ")?;
+    let mut words = name.splitn(4, ' ');
+    let (manager, kind) = (words.next()?, words.next()?);
+    let number = words.next()?.split('/').next()?.parse().ok()?;
+    Some(key(manager, kind, number, words.next()?))
+}
+
 /// Moments of the package manager's work at which the disk runs full.
 const FULL_POINTS: usize = 15;
 const MANAGERS: [&str; 3] = ["apt", "yum", "zypper"];
@@ -220,6 +254,11 @@ fn main() -> ExitCode {
         if options.manager.is_empty() || options.manager.iter().any(|wanted| wanted == manager) {
             jobs.extend(plan(&options, manager, (&options.binary, tools.path())));
         }
+    }
+    if let Some(path) = &options.after {
+        let text = std::fs::read_to_string(path).expect("what the earlier run printed");
+        let done: HashSet<String> = text.lines().filter_map(done).collect();
+        jobs.retain(|job| !done.contains(&job.key()));
     }
     if options.list {
         for job in &jobs {

@@ -40,7 +40,7 @@ with_each_manager! {
         host.fill_disk();
         assert_no_room(&host, "0 MiB free in ");
         let dry = host.updater(&["run", "--dry-run", "--json"]);
-// It looks at every gate, and zypper cannot ask the repository without room.
+        // It looks at every gate, and zypper cannot ask the repository without room.
         let gates = dry.agent()["gates"].clone();
         let resources = gates.as_array().unwrap().iter().find(|gate| gate["name"] == "resources").unwrap();
         assert_eq!(resources["open"], false, "{}", dry.all());

@@ -47,6 +47,8 @@ const RULES: [Rule; 8] = [
             // rpm's own words for any other file system than the root.
             "more space on the",
             "needed on the",
+            // libsolv's, as root: for want of room.
+            "Cannot create temporary file",
         ],
         means: Failure::DiskFull,
     },
