@@ -93,6 +93,7 @@ pub(crate) async fn act<R: Runner>(
     let proof = fetched.as_ref().map(|fetched| &fetched.proof);
     note_signature(&prepared, proof, context.later(), gathered, report);
     let Some(fetched) = fetched else {
+        for_want_of_room(context, name, report);
         return Ok(());
     };
     let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
@@ -103,6 +104,18 @@ pub(crate) async fn act<R: Runner>(
         update::begin(context, name, sources, gathered, what, timing, report).await?;
     }
     Ok(())
+}
+
+/// A package manager does not always say that the disk ran full under it: zypper may die of SIGBUS.
+/// Where it is full that is what is told, and what was said before is a warning.
+fn for_want_of_room<R>(context: &Context<'_, R>, name: &str, report: &mut AgentReport) {
+    let room = authorize::resources(&host::free_space(context.layout));
+    if report.reason != Reason::PackageManagerBroken || room.open != Some(false) {
+        return;
+    }
+    report.warnings.push(report.message.clone());
+    report.gates.retain(|gate| gate.name != GateName::Resources);
+    build::authorized(report, vec![room], name);
 }
 
 /// Keeps what was learnt of the repositories, although nothing may be installed from them: a newer

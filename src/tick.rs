@@ -375,8 +375,10 @@ fn not_hidden(recorded: Result<()>, report: &mut AgentReport) -> Result<()> {
         report.state,
         State::Updated | State::RestartPending | State::RolledBack | State::Failed
     ) || report.reason == Reason::Interrupted;
+    let refused = report.exit_code != 0;
     match recorded {
-        Err(error) if begun || report.exit_code != 0 => {
+        // What is damaged is the worse of two faults, and has its own way out.
+        Err(error) if begun || (refused && error.downcast_ref::<Damaged>().is_none()) => {
             report.warnings.push(format!("not recorded: {error:#}"));
             Ok(())
         }
