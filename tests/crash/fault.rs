@@ -4,10 +4,11 @@
 //! say, no version is blamed for a disk, and the agent works.
 
 use crate::own::calls;
+use crate::points::{Point, Victim};
 use crate::scene::Scene;
+use crate::tally::Outcome;
 use crate::trace::Call;
 use crate::tree;
-use crate::{Outcome, Point, Victim};
 
 /// The calls that change a file, and so are told what the disk cannot do.
 const FAIL: [&str; 14] = [

@@ -1,8 +1,9 @@
 //! Our own process, cut off at a call.
 
+use crate::points::Point;
 use crate::scene::Scene;
+use crate::tally::Outcome;
 use crate::trace::{CALLS, Call};
-use crate::{Outcome, Point};
 use std::collections::HashMap;
 
 /// Every call of our process, in the order of one undisturbed update.

@@ -5,9 +5,10 @@
 //! hit is told as it was seen, and counts as the phase of that call.
 
 use crate::laboratory::{lab, must};
+use crate::points::{Point, Victim};
 use crate::scene::Scene;
+use crate::tally::Outcome;
 use crate::trace::{CALLS, Follower, Phase};
-use crate::{Outcome, Point, Victim};
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
@@ -17,6 +18,25 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+
+/// The phases in which the package manager works.
+const THEIRS: [Phase; 5] = [
+    Phase::Start,
+    Phase::Unpack,
+    Phase::Scripts,
+    Phase::Database,
+    Phase::End,
+];
+/// The whole update.
+const ALL: [Phase; 7] = [
+    Phase::Before,
+    Phase::Start,
+    Phase::Unpack,
+    Phase::Scripts,
+    Phase::Database,
+    Phase::End,
+    Phase::After,
+];
 
 /// The phases of all the calls of one undisturbed update, in order; `None` for our own process.
 pub(crate) struct Map(Vec<(Phase, bool)>);
@@ -36,14 +56,7 @@ pub(crate) fn map(scene: &Scene) -> Map {
 impl Map {
     /// So many points in the package manager's own tree, evenly over its phases.
     pub(crate) fn manager(&self, count: usize, random: &mut StdRng) -> Vec<Point> {
-        let phases = [
-            Phase::Start,
-            Phase::Unpack,
-            Phase::Scripts,
-            Phase::Database,
-            Phase::End,
-        ];
-        self.points(&phases, false, count, random, |turn| match turn % 4 {
+        self.points(&THEIRS, false, count, random, |turn| match turn % 4 {
             0 | 2 => Victim::Everything,
             1 => Victim::FrontEnd,
             _ => Victim::Caller,
@@ -52,28 +65,12 @@ impl Map {
 
     /// So many moments of the whole update, evenly over its phases.
     pub(crate) fn host(&self, count: usize, random: &mut StdRng) -> Vec<Point> {
-        let phases = [
-            Phase::Before,
-            Phase::Start,
-            Phase::Unpack,
-            Phase::Scripts,
-            Phase::Database,
-            Phase::End,
-            Phase::After,
-        ];
-        self.points(&phases, true, count, random, |_| Victim::Host)
+        self.points(&ALL, true, count, random, |_| Victim::Host)
     }
 
     /// So many moments at which the disk runs full under the package manager.
     pub(crate) fn full(&self, count: usize, random: &mut StdRng) -> Vec<Point> {
-        let phases = [
-            Phase::Start,
-            Phase::Unpack,
-            Phase::Scripts,
-            Phase::Database,
-            Phase::End,
-        ];
-        self.points(&phases, false, count, random, |_| Victim::Disk)
+        self.points(&THEIRS, false, count, random, |_| Victim::Disk)
     }
 
     fn points(
