@@ -124,10 +124,7 @@ impl Installer {
             serde_json::from_str(&text).context("read what the installer says")
         } else {
             files::remove(&layout.plan(&plan.agent))?;
-            bail!(
-                "{unit} ended without a report ({status}): {}",
-                last_line(&said)
-            )
+            bail!(no_word(&unit, &status.to_string(), &said))
         }
     }
 
@@ -242,8 +239,14 @@ fn own_program() -> Result<PathBuf> {
         .map_or_else(|| path.clone(), PathBuf::from))
 }
 
-fn last_line(text: &str) -> &str {
-    text.lines().last().unwrap_or("it said nothing")
+/// What is said of an installer that was killed, or that could not leave word. Pure.
+fn no_word(unit: &str, status: &str, said: &str) -> String {
+    let last = said.lines().last().map(|line| format!(": {line}"));
+    format!(
+        "{unit} ended before it could say what came of it ({status}){}; the next run takes up what it \
+         left open, and `journalctl -u {unit}` tells how it ended",
+        last.unwrap_or_default()
+    )
 }
 
 #[cfg(test)]

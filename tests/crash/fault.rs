@@ -3,7 +3,8 @@
 //! What the report says is looked at, and what was done: nothing is begun that the journal does not
 //! say, no version is blamed for a disk, and the agent works.
 
-use crate::own::calls;
+use crate::laboratory::Output;
+use crate::own::{NO_WORD, calls};
 use crate::points::{Point, Victim};
 use crate::scene::Scene;
 use crate::tally::Outcome;
@@ -92,7 +93,7 @@ pub(crate) fn fail(scene: &Scene, call: &str, nth: usize, error: &str, on: &str)
     };
     let complaint = is_on_a_file
         .then(|| {
-            complaint_of_report(Some(output.code), &output.all(), words)
+            complaint_of_report(Some(output.code), &report(scene, &output), words)
                 .or_else(|| complaint_of_order(&text))
         })
         .flatten();
@@ -115,7 +116,7 @@ pub(crate) fn fill(scene: &Scene, call: &str, nth: usize) -> Outcome {
             .filter(|line| !line.starts_with("---"))
             .last()
     });
-    let all = output.all();
+    let all = report(scene, &output);
     let complaint = if all.contains("the disk is not full") {
         Some(format!("the laboratory did not fill the disk: {all}"))
     } else {
@@ -133,14 +134,24 @@ pub(crate) fn fill(scene: &Scene, call: &str, nth: usize) -> Outcome {
 
 /// The disk runs full while the package manager works.
 pub(crate) fn fill_tree(scene: &Scene, index: usize) -> Outcome {
-    let (hit, code) = tree::at(scene, index, Victim::Disk);
+    let (hit, output, code) = tree::at(scene, index, Victim::Disk);
     let complaint = hit.as_ref().and_then(|_| {
-        let said = scene.printed();
+        let said = report(scene, &output);
         complaint_of_report(code, &said, "").or_else(|| complaint_while_full(scene, &said))
     });
     scene.host.empty_disk();
     let hit = hit.map(|hit| format!("{hit} -> exit {}", code.unwrap_or(-1)));
     ended(scene, hit, complaint)
+}
+
+/// What is said to whoever looks: where the installer could not leave word, the decider points to the
+/// journal.
+fn report(scene: &Scene, output: &Output) -> String {
+    let mut all = output.all();
+    if all.contains(NO_WORD) {
+        all += &scene.journal();
+    }
+    all
 }
 
 /// What is wrong with the report. A full disk need not be met any more, and then nothing is to be
@@ -152,7 +163,7 @@ fn complaint_of_report(code: Option<i32>, all: &str, words: &str) -> Option<Stri
     let without_status = all.contains("error: write /run/agent-updater/status.json");
     let allowed: &[i32] = match words {
         BROKEN => &[0, 1],
-        _ if without_status => &[1],
+        _ if without_status || all.contains(NO_WORD) => &[1],
         _ if all.contains(HALF_WAY) => &[32],
         // Taken up on the full disk: nothing was changed.
         _ if all.contains("cut off before it changed anything") => &[30],
@@ -202,7 +213,8 @@ fn complaint_while_full(scene: &Scene, said: &str) -> Option<String> {
         if when != "after the run" {
             let (output, _) = scene.run_failing("-e trace=openat");
             calls_for_room = output.all().contains(HALF_WAY);
-            if let Some(complaint) = complaint_of_report(Some(output.code), &output.all(), "") {
+            let all = report(scene, &output);
+            if let Some(complaint) = complaint_of_report(Some(output.code), &all, "") {
                 return Some(format!("{when}: {complaint}"));
             }
         }

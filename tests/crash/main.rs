@@ -19,6 +19,7 @@ mod fault;
 mod options;
 mod own;
 mod points;
+mod run;
 mod scene;
 mod tally;
 mod trace;
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
                 job.kind,
                 job.number,
                 job.of,
-                job.point,
+                job.what(),
                 job.point.text()
             );
         }

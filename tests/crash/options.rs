@@ -6,9 +6,10 @@ use std::path::PathBuf;
 /// What is cut.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
 pub(crate) enum Kind {
-    /// Our own process, before each call that writes, syncs, renames, links, starts or waits.
+    /// Our own processes, before each call that writes, syncs, renames, links, starts or waits.
     Own,
-    /// The package manager's tree: all of it with us, its front end, or the process that calls.
+    /// The package manager's tree: all of it with the installer, its front end, the installer alone,
+    /// or the process that calls.
     Manager,
     /// The whole host; what was not synced is lost.
     Host,
@@ -33,6 +34,10 @@ pub(crate) struct Options {
     /// fault, 300 for manager, 100 for host].
     #[arg(long)]
     pub(crate) points: Option<usize>,
+    /// One process decides and installs, as cron has it on a host without systemd, instead of PID 1
+    /// starting the installer for a service.
+    #[arg(long)]
+    pub(crate) in_process: bool,
     /// A small seeded selection of all cuts, without the faults: 30 points for each manager.
     #[arg(long, conflicts_with_all = ["kind", "points"])]
     pub(crate) sample: bool,

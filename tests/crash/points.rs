@@ -1,7 +1,7 @@
 //! Where an update is cut off, and in which order the points are tried.
 
 use crate::options::{KINDS, Kind, Options};
-use crate::scene::Scene;
+use crate::scene::{Scene, Side};
 use crate::trace::Phase;
 use crate::{fault, own, tree};
 use rand::SeedableRng as _;
@@ -16,6 +16,8 @@ pub(crate) enum Victim {
     Everything,
     FrontEnd,
     Caller,
+    /// The installer's own process; what it has started goes on.
+    Installer,
     Host,
     /// Nobody; the disk is filled to the last byte.
     Disk,
@@ -98,27 +100,35 @@ pub(crate) struct Job {
     pub(crate) kind: Kind,
     pub(crate) number: usize,
     pub(crate) of: usize,
+    pub(crate) side: Side,
     pub(crate) point: Point,
 }
 
 impl Job {
     /// What tells it from the others of two runs with the same seed.
     pub(crate) fn key(&self) -> String {
-        let point = self.point.to_string();
         key(
             self.manager,
             &format!("{:?}", self.kind),
             self.number,
-            &point,
+            &self.what(),
         )
+    }
+
+    /// Whose call it is, and which.
+    pub(crate) fn what(&self) -> String {
+        format!("{}{}", self.side, self.point)
     }
 }
 
 /// Our own calls may shift by one from run to run, the others' points are numbers in a list.
-pub(crate) fn key(manager: &str, kind: &str, number: usize, point: &str) -> String {
+fn key(manager: &str, kind: &str, number: usize, point: &str) -> String {
     match kind {
         "Own" | "Fault" => format!("{manager} {kind} {point}"),
-        _ => format!("{manager} {kind} {number}"),
+        _ => format!(
+            "{manager} {kind} {number} {}",
+            point.starts_with("installer ")
+        ),
     }
 }
 
@@ -132,9 +142,12 @@ pub(crate) fn done(line: &str) -> Option<String> {
 }
 
 /// Moments of the package manager's work at which the disk runs full.
-pub(crate) const FULL_POINTS: usize = 15;
+const FULL_POINTS: usize = 15;
 
-/// The points of one manager, found on a host that is updated undisturbed.
+/// Of the sample's kills of our own process, how many are where one process does everything.
+const ALONE_OF_SAMPLE: usize = 3;
+
+/// The points of one manager, found on hosts that are updated undisturbed.
 pub(crate) fn plan(options: &Options, manager: &'static str, tools: (&Path, &Path)) -> Vec<Job> {
     let mut jobs = Vec::new();
     for kind in KINDS {
@@ -145,45 +158,39 @@ pub(crate) fn plan(options: &Options, manager: &'static str, tools: (&Path, &Pat
         let mut random = StdRng::seed_from_u64(options.seed);
         let wanted = match kind {
             _ if options.points.is_some() => options.points.unwrap_or_default(),
-            Kind::Own if options.sample => 11,
+            Kind::Own if options.sample => 8,
             Kind::Manager if options.sample => 12,
             Kind::Host if options.sample => 7,
             Kind::Own | Kind::Fault => 0,
             Kind::Manager => 300,
             Kind::Host => 100,
         };
-        let scene = Scene::up(manager, tools, false);
-        let points = match kind {
-            Kind::Own => some(own::kills(&scene), wanted, &mut random),
-            Kind::Fault => {
-                let mut points = fault::points(&scene);
-                let other = Scene::up(manager, tools, false);
-                points.extend(tree::map(&other).full(FULL_POINTS, &mut random));
-                some(points, wanted, &mut random)
-            }
-            Kind::Manager | Kind::Host => {
-                let map = tree::map(&scene);
-                println!(
-                    "{manager}: calls of an undisturbed update: {}",
-                    map.describe()
-                );
-                match kind {
-                    Kind::Host => map.host(wanted, &mut random),
-                    _ => map.manager(wanted, &mut random),
-                }
-            }
+        let find = |side| found((manager, kind, side), wanted, tools, &mut random);
+        let mut points = if options.in_process {
+            sided(&[Side::Alone], find)
+        } else if matches!(kind, Kind::Own | Kind::Fault) {
+            sided(&[Side::Decider, Side::Installer], find)
+        } else {
+            sided(&[Side::Installer], find)
         };
+        points = some(points, wanted, &mut random);
+        if options.sample && kind == Kind::Own && !options.in_process {
+            let find = |side| found((manager, kind, side), wanted, tools, &mut random);
+            let alone = sided(&[Side::Alone], find);
+            points.extend(some(alone, ALONE_OF_SAMPLE, &mut random));
+        }
         let of = points.len();
         assert!(of > 0, "{manager} {kind:?}: no point was found");
         jobs.extend(
             points
                 .into_iter()
                 .enumerate()
-                .map(|(index, point)| Job {
+                .map(|(index, (side, point))| Job {
                     manager,
                     kind,
                     number: index + 1,
                     of,
+                    side,
                     point,
                 })
                 .filter(|job| (options.from..=options.to).contains(&job.number)),
@@ -192,8 +199,49 @@ pub(crate) fn plan(options: &Options, manager: &'static str, tools: (&Path, &Pat
     jobs
 }
 
+fn sided(sides: &[Side], mut find: impl FnMut(Side) -> Vec<Point>) -> Vec<(Side, Point)> {
+    let of_side = |&side: &Side| {
+        let points = find(side);
+        points.into_iter().map(move |point| (side, point))
+    };
+    sides.iter().flat_map(of_side).collect()
+}
+
+/// The points among the calls of one process, or of its children.
+fn found(
+    (manager, kind, side): (&'static str, Kind, Side),
+    wanted: usize,
+    tools: (&Path, &Path),
+    random: &mut StdRng,
+) -> Vec<Point> {
+    let scene = Scene::up(manager, side, tools, false);
+    match kind {
+        Kind::Own => own::kills(&scene),
+        Kind::Fault => {
+            let mut points = fault::points(&scene);
+            // The package manager is the installer's child.
+            if side != Side::Decider {
+                let other = Scene::up(manager, side, tools, false);
+                points.extend(tree::map(&other).full(FULL_POINTS, random));
+            }
+            points
+        }
+        Kind::Manager | Kind::Host => {
+            let map = tree::map(&scene);
+            println!(
+                "{manager}: calls of an undisturbed update: {}",
+                map.describe()
+            );
+            match kind {
+                Kind::Host => map.host(wanted, random),
+                _ => map.manager(wanted, random),
+            }
+        }
+    }
+}
+
 /// So many of them by chance, in their order; all for 0.
-pub(crate) fn some(points: Vec<Point>, wanted: usize, random: &mut StdRng) -> Vec<Point> {
+fn some<T: Clone>(points: Vec<T>, wanted: usize, random: &mut StdRng) -> Vec<T> {
     if wanted == 0 || wanted >= points.len() {
         return points;
     }

@@ -38,7 +38,7 @@ pub(crate) fn attempt(job: &Job, tools: (&Path, &Path), results: &Mutex<(Results
     let started = Instant::now();
     let name = format!("{} {:?} {}/{}", job.manager, job.kind, job.number, job.of);
     let run = || {
-        let scene = Scene::up(job.manager, tools, job.point.needs_disk());
+        let scene = Scene::up(job.manager, job.side, tools, job.point.needs_disk());
         match &job.point {
             Point::Own { call, nth, .. } => own::kill(&scene, call, *nth),
             Point::Fault {
@@ -65,7 +65,7 @@ pub(crate) fn attempt(job: &Job, tools: (&Path, &Path), results: &Mutex<(Results
     tally.tried += 1;
     tally.seconds += seconds;
     let Ok(outcome) = outcome else {
-        failures.push(format!("{name} {}: the laboratory failed", job.point));
+        failures.push(format!("{name} {}: the laboratory failed", job.what()));
         return;
     };
     let recovery = &outcome.recovery;
@@ -83,7 +83,7 @@ pub(crate) fn attempt(job: &Job, tools: (&Path, &Path), results: &Mutex<(Results
         *tally.phases.entry(phase.to_owned()).or_default() += 1;
     }
     let hit = outcome.hit.as_deref().unwrap_or("over before");
-    let what = job.point.to_string();
+    let what = job.what();
     match (recovery.ticks, &outcome.complaint) {
         (Some(ticks), None) => {
             tally.recovered += 1;
@@ -149,7 +149,10 @@ pub(crate) fn summary(tallies: &Results, failures: &[String], started: Instant) 
         good += tally.recovered;
         bad += tally.tried - tally.recovered;
     }
-    println!("{:.0} s", started.elapsed().as_secs_f64());
+    let seconds = started.elapsed().as_secs_f64();
+    let tried: usize = tallies.values().map(|tally| tally.tried).sum();
+    let tried = f64::from(u32::try_from(tried).unwrap_or(u32::MAX));
+    println!("{seconds:.0} s, {:.1} points/min", tried * 60.0 / seconds);
     let verdict = if bad == 0 && good > 0 { "ok" } else { "FAILED" };
     // In the words of a Rust test, which scripts/test counts.
     println!(

@@ -90,7 +90,7 @@ const PACKAGE: [&str; 6] = [
 #[derive(Debug, Default)]
 pub(crate) struct Follower {
     /// Our own process: the first that is seen.
-    main: Option<u32>,
+    pub(crate) main: Option<u32>,
     /// The package manager's front end: the first process after our journal was written.
     pub(crate) front_end: Option<u32>,
     begun: bool,
