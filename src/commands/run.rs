@@ -317,13 +317,10 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
     // An installer may be at work although the run that started it is gone.
     Ok(match acquire(&layout.transaction_lock())? {
         Acquired::Ours(transaction) => {
-            let folders = [
-                layout.agents(),
-                layout.journals(),
-                layout.plans(),
-                layout.run_time(),
-            ];
+            let folders = [layout.agents(), layout.journals(), layout.run_time()];
             files::sweep(&folders.each_ref().map(PathBuf::as_path), 0);
+            // A plan or a word about one is for a run that is gone.
+            files::empty(&layout.plans());
             Turn::Ours(Some(Locks {
                 _run: run,
                 transaction: Some(transaction),

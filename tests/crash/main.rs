@@ -42,10 +42,23 @@ fn main() -> ExitCode {
     let tools = scene::tools();
     let started = Instant::now();
     let mut jobs = VecDeque::new();
-    for manager in MANAGERS {
-        if options.manager.is_empty() || options.manager.iter().any(|wanted| wanted == manager) {
-            jobs.extend(plan(&options, manager, (&options.binary, tools.path())));
-        }
+    let wanted: Vec<&str> = MANAGERS
+        .into_iter()
+        .filter(|manager| {
+            options.manager.is_empty() || options.manager.iter().any(|wanted| wanted == manager)
+        })
+        .collect();
+    for managers in wanted.chunks(options.jobs.max(1)) {
+        std::thread::scope(|scope| {
+            let plan = |manager| plan(&options, manager, (&options.binary, tools.path()));
+            let plans: Vec<_> = managers
+                .iter()
+                .map(|manager| scope.spawn(move || plan(manager)))
+                .collect();
+            for plan in plans {
+                jobs.extend(plan.join().expect("an undisturbed update"));
+            }
+        });
     }
     if let Some(path) = &options.after {
         let text = std::fs::read_to_string(path).expect("what the earlier run printed");

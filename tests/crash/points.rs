@@ -3,6 +3,7 @@
 use crate::options::{KINDS, Kind, Options};
 use crate::scene::{Scene, Side};
 use crate::trace::Phase;
+use crate::tree::Map;
 use crate::{fault, own, tree};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -150,6 +151,8 @@ const ALONE_OF_SAMPLE: usize = 3;
 /// The points of one manager, found on hosts that are updated undisturbed.
 pub(crate) fn plan(options: &Options, manager: &'static str, tools: (&Path, &Path)) -> Vec<Job> {
     let mut jobs = Vec::new();
+    // Of all calls: one undisturbed update is enough.
+    let mut map = None;
     for kind in KINDS {
         let left_out = !options.kind.is_empty() && !options.kind.contains(&kind);
         if left_out || (options.sample && kind == Kind::Fault) {
@@ -165,7 +168,14 @@ pub(crate) fn plan(options: &Options, manager: &'static str, tools: (&Path, &Pat
             Kind::Manager => 300,
             Kind::Host => 100,
         };
-        let find = |side| found((manager, kind, side), wanted, tools, &mut random);
+        let find = |side| {
+            found(
+                (manager, kind, side),
+                wanted,
+                tools,
+                (&mut random, &mut map),
+            )
+        };
         let mut points = if options.in_process {
             sided(&[Side::Alone], find)
         } else if matches!(kind, Kind::Own | Kind::Fault) {
@@ -175,7 +185,14 @@ pub(crate) fn plan(options: &Options, manager: &'static str, tools: (&Path, &Pat
         };
         points = some(points, wanted, &mut random);
         if options.sample && kind == Kind::Own && !options.in_process {
-            let find = |side| found((manager, kind, side), wanted, tools, &mut random);
+            let find = |side| {
+                found(
+                    (manager, kind, side),
+                    wanted,
+                    tools,
+                    (&mut random, &mut map),
+                )
+            };
             let alone = sided(&[Side::Alone], find);
             points.extend(some(alone, ALONE_OF_SAMPLE, &mut random));
         }
@@ -212,31 +229,30 @@ fn found(
     (manager, kind, side): (&'static str, Kind, Side),
     wanted: usize,
     tools: (&Path, &Path),
-    random: &mut StdRng,
+    (random, map): (&mut StdRng, &mut Option<Map>),
 ) -> Vec<Point> {
-    let scene = Scene::up(manager, side, tools, false);
-    match kind {
-        Kind::Own => own::kills(&scene),
-        Kind::Fault => {
-            let mut points = fault::points(&scene);
-            // The package manager is the installer's child.
-            if side != Side::Decider {
-                let other = Scene::up(manager, side, tools, false);
-                points.extend(tree::map(&other).full(FULL_POINTS, random));
-            }
-            points
-        }
-        Kind::Manager | Kind::Host => {
-            let map = tree::map(&scene);
+    let scene = || Scene::up(manager, side, tools, false);
+    let mut drawn = |draw: &mut dyn FnMut(&Map) -> Vec<Point>| {
+        draw(map.get_or_insert_with(|| {
+            let map = tree::map(&scene());
             println!(
                 "{manager}: calls of an undisturbed update: {}",
                 map.describe()
             );
-            match kind {
-                Kind::Host => map.host(wanted, random),
-                _ => map.manager(wanted, random),
-            }
+            map
+        }))
+    };
+    match kind {
+        Kind::Own => own::kills(&scene()),
+        // The package manager is no child of the decider.
+        Kind::Fault if side == Side::Decider => fault::points(&scene()),
+        Kind::Fault => {
+            let mut points = fault::points(&scene());
+            points.extend(drawn(&mut |map| map.full(FULL_POINTS, random)));
+            points
         }
+        Kind::Manager => drawn(&mut |map| map.manager(wanted, random)),
+        Kind::Host => drawn(&mut |map| map.host(wanted, random)),
     }
 }
 
