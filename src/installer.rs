@@ -254,6 +254,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_killed_installer_is_told_in_a_sentence() {
+        let unit = "agent-updater-apply-1.service";
+        let silent = no_word(unit, "exit status: 255", "");
+        assert!(silent.starts_with(unit) && silent.contains("(exit status: 255); the next run"));
+        let told = no_word(unit, "exit status: 1", "a\nerror: no room\n");
+        assert!(
+            told.contains("(exit status: 1): error: no room; the next"),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn which_service_a_process_is_in() {
         let table = [
             ("0::/system.slice/agent-updater.service\n", Some(DECIDER)),

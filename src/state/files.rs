@@ -174,6 +174,16 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_emptied_but_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("demo.json"), "{}").unwrap();
+        fs::write(folder.path().join("demo.outcome"), "{}").unwrap();
+        empty(folder.path());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        empty(&folder.path().join("missing"));
+    }
+
+    #[test]
     fn a_file_of_the_host_keeps_mode_attributes_and_link() {
         let folder = tempfile::tempdir().unwrap();
         let (path, link) = (folder.path().join("file"), folder.path().join("link"));

@@ -16,6 +16,7 @@ mod laboratory;
 mod support;
 
 mod fault;
+mod group;
 mod options;
 mod own;
 mod points;

@@ -4,6 +4,7 @@
 //! The cut comes some calls after the chosen one: strace goes on while its words are read. What was
 //! hit is told as it was seen, and counts as the phase of that call.
 
+use crate::group::{group, kill, kill_all, payload, write, write_if_there};
 use crate::laboratory::{Output, must};
 use crate::own::complaint_of_decider;
 use crate::points::{Point, Victim};
@@ -14,11 +15,9 @@ use crate::trace::{CALLS, Follower, Phase};
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
-use rustix::io::Errno;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
 
 /// The phases in which the package manager works.
 const THEIRS: [Phase; 5] = [
@@ -246,68 +245,4 @@ pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
         complaint,
         recovery: scene.recover(),
     }
-}
-
-fn write(path: &Path, text: &str) {
-    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-}
-
-/// Kills what is left of the update.
-fn kill_all(scene: &Scene) {
-    write_if_there(&group(scene).join("cgroup.kill"), "1");
-}
-
-/// A group goes with its last process.
-fn write_if_there(path: &Path, text: &str) {
-    if let Err(error) = fs::write(path, text) {
-        let is_gone = error.kind() == ErrorKind::NotFound
-            || error.raw_os_error() == Some(Errno::NODEV.raw_os_error());
-        assert!(is_gone, "{}: {error}", path.display());
-    }
-}
-
-/// The host's part of the machine's tree of groups.
-fn payload(scene: &Scene) -> PathBuf {
-    let text = fs::read_to_string(format!("/proc/{}/cgroup", scene.leader())).unwrap_or_default();
-    let path = text
-        .lines()
-        .find_map(|line| line.strip_prefix("0::"))
-        .unwrap_or_default();
-    let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
-        .into_iter()
-        .find(|root| Path::new(&format!("{root}{path}/cgroup.procs")).exists())
-        .unwrap_or_default();
-    let full = format!("{root}{path}");
-    PathBuf::from(full.strip_suffix("/init.scope").unwrap_or(&full))
-}
-
-/// The group of the update's processes.
-fn group(scene: &Scene) -> PathBuf {
-    let text = fs::read_to_string(scene.shared("group")).unwrap_or_default();
-    let path = text
-        .lines()
-        .find_map(|line| line.strip_prefix("0::/"))
-        .unwrap_or_default();
-    payload(scene).join(path)
-}
-
-/// Kills one process of the update by its number inside the host; nothing moves meanwhile.
-fn kill(scene: &Scene, process: u32) {
-    let group = group(scene);
-    write_if_there(&group.join("cgroup.freeze"), "1");
-    let all = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    let outside = all.split_whitespace().find(|number| {
-        let status = fs::read_to_string(format!("/proc/{number}/status")).unwrap_or_default();
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix("NSpid:"))
-            .and_then(|numbers| numbers.split_whitespace().last())
-            .is_some_and(|last| last == process.to_string())
-    });
-    if let Some(number) = outside {
-        let _ = std::process::Command::new("kill")
-            .args(["-9", number])
-            .status();
-    }
-    write_if_there(&group.join("cgroup.freeze"), "0");
 }
