@@ -150,6 +150,8 @@ fn complaint_of_report(code: Option<i32>, all: &str, words: &str) -> Option<Stri
     // installation, which is undone; 32: no room to undo it.
     let without_status = all.contains("error: write /run/agent-updater/status.json");
     let allowed: &[i32] = match words {
+        // The package manager could not be started, in a change that the journal has already.
+        BROKEN if all.contains("cannot run `") => &[30],
         BROKEN => &[0, 1],
         _ if without_status => &[1],
         _ if all.contains(HALF_WAY) => &[32],
