@@ -213,6 +213,7 @@ async fn tick<R: Runner>(
                     repair::stuck_agent(context, name, &sources, gathered, &mut report).await;
                 not_hidden(looked, &mut report)?;
             }
+            change::for_want_of_room(context, name, &mut report);
         }
     }
     let concluded = conclude(context, name, &sources, &stored, gathered, &mut report).await;

@@ -126,7 +126,8 @@ pub(super) fn cannot_repair<R: Runner>(
         return Some(Applied::later(Reason::PackageManagerBusy, &why, run));
     }
     let text = no_room(scene)?;
-    if is_repair {
+    // rpm cannot even be asked then: it dies of SIGBUS.
+    if is_repair || matches!(step, Step::Leave) {
         // A repair would fail like what it repairs, and must not be counted.
         let run = std::mem::take(run);
         return Some(Applied::without_room(scene.agent, &text, finding, run));
