@@ -201,7 +201,7 @@ async fn tick<R: Runner>(
     match context.mode {
         Mode::Look => {}
         Mode::DryRun => {
-            dry_run::dry_run(context, &sources, &mut gathered, &decision, &mut report).await?
+            dry_run::dry_run(context, &sources, &mut gathered, &decision, &mut report).await?;
         }
         Mode::Act => {
             let gathered = &mut gathered;

@@ -160,6 +160,8 @@ fn complaint_of_report(code: Option<i32>, all: &str, words: &str) -> Option<Stri
         _ if all.contains(HALF_WAY) => &[32],
         // Taken up on the full disk: nothing was changed.
         _ if all.contains("cut off before it changed anything") => &[30],
+        // The package manager made room again when it cleared up, and its words had come to no disk.
+        _ if all.contains("was not installed: unexpected answer: exit code") => &[26, 30],
         _ => &[0, 26],
     };
     if all.contains("panicked") || code.is_none() {
