@@ -208,6 +208,30 @@ with_each_manager! {
 }
 
 #[test]
+fn an_update_that_is_taken_back_fails_the_unit_once() {
+    let host = Host::up(&Setup {
+        repository: Some("trouble".to_owned()),
+        ..Setup::new("apt")
+    });
+    host.server.set("/version", Reply::ok("5.0.0"));
+    install(&host);
+    let tick = || {
+        host.exec(&["systemctl", "start", "agent-updater.service"]);
+        let show = "systemctl show agent-updater.service -P";
+        host.shell(&format!("echo $({show} Result) $({show} ExecMainStatus)"))
+    };
+    assert_eq!(tick(), "exit-code 31");
+    host.assert_runs("1.0.0");
+    assert_eq!(state(&host)["reason"], "rolled_back");
+    let told = tick();
+    assert_eq!(state(&host)["reason"], "quarantined");
+    assert_eq!(
+        told, "success 0",
+        "a version that waits for another is no alarm at every tick"
+    );
+}
+
+#[test]
 fn an_operator_whose_session_is_the_agents_finishes_although_the_agent_is_restarted() {
     let host = Host::up(&Setup::new("apt"));
     let pid = host.pid();
