@@ -93,7 +93,6 @@ pub(crate) async fn act<R: Runner>(
     let proof = fetched.as_ref().map(|fetched| &fetched.proof);
     note_signature(&prepared, proof, context.later(), gathered, report);
     let Some(fetched) = fetched else {
-        for_want_of_room(context, name, report);
         return Ok(());
     };
     let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
@@ -106,9 +105,9 @@ pub(crate) async fn act<R: Runner>(
     Ok(())
 }
 
-/// A package manager does not always say that the disk ran full under it: zypper may die of SIGBUS.
+/// A package manager does not always say that the disk is full: zypper and rpm may die of SIGBUS.
 /// Where it is full that is what is told, and what was said before is a warning.
-fn for_want_of_room<R>(context: &Context<'_, R>, name: &str, report: &mut AgentReport) {
+pub(crate) fn for_want_of_room<R>(context: &Context<'_, R>, name: &str, report: &mut AgentReport) {
     let room = authorize::resources(&host::free_space(context.layout));
     if report.reason != Reason::PackageManagerBroken || room.open != Some(false) {
         return;

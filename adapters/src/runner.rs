@@ -199,12 +199,17 @@ async fn recorded(
     let create = |ending: &str| {
         let mut path = transcript.as_os_str().to_owned();
         path.push(ending);
+        let path = PathBuf::from(path);
         OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
-            .open(path)
+            .open(&path)
+            .map_err(|error| {
+                let text = format!("create its transcript {}: {error}", path.display());
+                std::io::Error::new(error.kind(), text)
+            })
     };
     let (out, err) = (create(".out")?, create(".err")?);
     // What an earlier step of the same transaction said stays before it.

@@ -319,7 +319,7 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
         Acquired::Ours(transaction) => {
             let folders = [layout.agents(), layout.journals(), layout.run_time()];
             files::sweep(&folders.each_ref().map(PathBuf::as_path), 0);
-            // A plan or a word about one is for a run that is gone.
+            // A plan there is of a run that is gone.
             files::empty(&layout.plans());
             Turn::Ours(Some(Locks {
                 _run: run,

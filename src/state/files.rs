@@ -177,7 +177,6 @@ mod tests {
     fn a_folder_is_emptied_but_stays() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("demo.json"), "{}").unwrap();
-        fs::write(folder.path().join("demo.outcome"), "{}").unwrap();
         empty(folder.path());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         empty(&folder.path().join("missing"));

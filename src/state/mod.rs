@@ -83,9 +83,9 @@ impl Layout {
         self.plans().join(format!("{agent}.json"))
     }
 
-    /// What came of that plan.
+    /// What came of that plan. In memory: a disk that ran full meanwhile must not hide it.
     pub fn outcome(&self, agent: &str) -> PathBuf {
-        self.plans().join(format!("{agent}.outcome"))
+        self.run_time().join(format!("{agent}.outcome"))
     }
 
     /// What the package manager printed in each transaction.

@@ -176,6 +176,23 @@ with_each_manager! {
         assert!(!of_kind(&entries(&host), announce::TAKEN_UP, "window_open").is_empty());
     }
 
+    fn an_orderly_shutdown_waits_for_the_transaction(setup: Setup) {
+        let host = Host::up(&Setup { repository: Some("trouble".to_owned()), ..setup });
+        host.server.set("/version", Reply::ok("5.9.0"));
+        host.write("/root/at-post", "#!/bin/sh\n[ -e /root/in-post ] || { touch /root/in-post; sleep 10; touch /root/post-done; }\n");
+        host.shell("chmod 755 /root/at-post");
+        install(&host);
+        hurry(&host);
+        eventually(&host, "test -e /root/in-post");
+        must(&["stop", &host.name]);
+        must(&["boot", &host.name]);
+        host.shell("test -e /root/post-done");
+        eventually(&host, "grep -q '\"reason\":\"up_to_date\"' /run/agent-updater/status.json");
+        host.assert_runs("5.9.0");
+        assert_eq!(recorded(&host, "updated"), 1);
+        assert_eq!(state(&host)["quarantine"], Value::Array(Vec::new()));
+    }
+
     fn a_host_without_systemd_is_updated_by_cron(setup: Setup) {
         let host = Host::up(&Setup { without_systemd: true, ..setup });
         host.shell("install -m 755 /opt/updater/agent-updater /usr/bin/agent-updater");
@@ -188,6 +205,30 @@ with_each_manager! {
         eventually(&host, "grep -q '\"agents\":\\[{' /run/agent-updater/status.json");
         assert_eq!(host.installed(), host.native("1.1.0"));
     }
+}
+
+#[test]
+fn an_update_that_is_taken_back_fails_the_unit_once() {
+    let host = Host::up(&Setup {
+        repository: Some("trouble".to_owned()),
+        ..Setup::new("apt")
+    });
+    host.server.set("/version", Reply::ok("5.0.0"));
+    install(&host);
+    let tick = || {
+        host.exec(&["systemctl", "start", "agent-updater.service"]);
+        let show = "systemctl show agent-updater.service -P";
+        host.shell(&format!("echo $({show} Result) $({show} ExecMainStatus)"))
+    };
+    assert_eq!(tick(), "exit-code 31");
+    host.assert_runs("1.0.0");
+    assert_eq!(state(&host)["reason"], "rolled_back");
+    let told = tick();
+    assert_eq!(state(&host)["reason"], "quarantined");
+    assert_eq!(
+        told, "success 0",
+        "a version that waits for another is no alarm at every tick"
+    );
 }
 
 #[test]
