@@ -9,9 +9,7 @@ lay_out() {
     for unit in systemd/*.service systemd/*.timer; do
         install -D -m 0644 "$unit" "$folder/usr/lib/systemd/system/$(basename "$unit")"
     done
-    if [ -e systemd/agent-updater.tmpfiles ]; then
-        install -D -m 0644 systemd/agent-updater.tmpfiles "$folder/usr/lib/tmpfiles.d/agent-updater.conf"
-    fi
+    install -D -m 0644 systemd/agent-updater.tmpfiles "$folder/usr/lib/tmpfiles.d/agent-updater.conf"
     install -D -m 0644 scripts/agent-updater.cron "$folder/etc/cron.d/agent-updater"
     install -D -m 0644 src/config/example.toml "$folder/usr/share/agent-updater/example.toml"
     install -d "$folder/usr/share/man/man5" "$folder/usr/share/man/man8" \

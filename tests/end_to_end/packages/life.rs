@@ -20,6 +20,7 @@ fn lives(mut setup: Setup) {
     put(&host, "0.1.0");
     assert_eq!(timer(&host), "enabled active");
     assert_eq!(host.pid(), pid, "the agent was touched");
+    assert_eq!(host.shell("stat -c '%a %U' /run/agent-updater"), "755 root");
     // Not configured: a tick of the unit is quiet and no failure.
     host.shell("systemctl start agent-updater.service");
     assert_eq!(
