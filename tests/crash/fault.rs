@@ -6,7 +6,7 @@
 use crate::laboratory::Output;
 use crate::own::{NO_WORD, calls};
 use crate::points::{Point, Victim};
-use crate::scene::Scene;
+use crate::scene::{Scene, Side};
 use crate::tally::Outcome;
 use crate::trace::Call;
 use crate::tree;
@@ -91,9 +91,10 @@ pub(crate) fn fail(scene: &Scene, call: &str, nth: usize, error: &str, on: &str)
     let words = match (call, error) {
         // What cannot be linked is copied, and nothing is missing then.
         ("link" | "linkat", _) if output.code == 0 => "",
-        // The word is there to be read, and needs to last no longer than that.
-        ("fsync", _)
-            if output.code == 0 && hit.is_some_and(|line| line.contains("/run/agent-updater>")) =>
+        // The installer's word for the decider is read at once, and the decider publishes the status, too.
+        _ if output.code == 0
+            && scene.side == Side::Installer
+            && hit.is_some_and(|line| line.contains("/run/agent-updater")) =>
         {
             ""
         }
