@@ -23,6 +23,9 @@ const UNIT: &str = "agent-updater-apply-";
 /// The decider's own unit.
 pub const DECIDER: &str = "agent-updater.service";
 
+/// The socket of the system's D-Bus.
+const BUS: &str = "/run/dbus/system_bus_socket";
+
 /// How long the decider waits. The installer is never ended by it.
 const PATIENCE: Duration = Duration::from_secs(3 * 60 * 60);
 /// How much of what it says is kept, for an error.
@@ -71,17 +74,32 @@ impl<'a> Role<'a> {
 /// The installer for this process; `None` where it does everything itself: without systemd, and
 /// where nothing but its own end can end it.
 pub fn needed(layout: &Layout, arguments: Vec<String>, terminal: bool) -> Option<Installer> {
-    if !crate::host::has_systemd(layout) || find_program("systemd-run").is_none() {
+    if !crate::host::has_systemd(layout) {
         return None;
     }
     let group = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let service = service_of(&group);
+    // A person need not wait for one; the decider has no other way, and says so.
+    if service != Some(DECIDER) && is_missing(layout).is_some() {
+        return None;
+    }
     // In a service, its own or another: what restarts that would cut a transaction off. A session
     // that the agent itself gave is in the agent's.
     (service.is_some() || terminal).then(|| Installer {
         arguments,
         attended: service != Some(DECIDER),
     })
+}
+
+/// What `systemd-run --wait` needs and is not there.
+fn is_missing(layout: &Layout) -> Option<&'static str> {
+    if find_program("systemd-run").is_none() {
+        Some("the program systemd-run, of the package systemd, is missing")
+    } else if !layout.host(BUS).exists() {
+        Some("D-Bus does not run: install the package dbus (dbus-daemon or dbus-broker)")
+    } else {
+        None
+    }
 }
 
 /// The service that a process is in, by its control groups. Pure.
@@ -110,6 +128,9 @@ impl Installer {
     /// # Errors
     /// PID 1 does not start it, or it ended without saying what came of it.
     pub async fn carry_out(&self, layout: &Layout, plan: &Plan) -> Result<AgentReport> {
+        if let Some(what) = is_missing(layout) {
+            bail!("the installer cannot be started: {what}");
+        }
         plan.write(layout)?;
         let told = layout.outcome(&plan.agent);
         files::remove(&told)?;

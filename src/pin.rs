@@ -298,7 +298,10 @@ pub fn release_all(scene: &Scene<'_>) -> Result<Vec<PathBuf>> {
         scene.record("", "unpin", "pin_released", "", &names)?;
     }
     for agent in AgentState::names(scene.layout)? {
-        forget(scene, &agent, "unpin")?;
+        // The file is gone from the host whatever is remembered of it.
+        if let Err(error) = forget(scene, &agent, "unpin") {
+            tracing::warn!("the memory of a pin stays: {error:#}");
+        }
     }
     Ok(found)
 }

@@ -61,18 +61,25 @@ fn command(program: &str, arguments: &[&str], package: &PackageName) -> CommandS
     CommandSpec::query(program, arguments, purpose, Duration::from_secs(60)).as_root()
 }
 
-/// The text without the package in the excludes of `[main]`, nothing where it is in none.
+/// The text without the package in the excludes of `[main]`, nothing where it is in none. A value that
+/// goes on in the next line stays as it is: that hold is the administrator's to take away.
 fn without_exclude(text: &str, package: &str) -> Option<String> {
     let mut is_main = false;
     let mut changed = false;
     let mut rest = String::new();
-    for line in text.split_inclusive('\n') {
+    let mut lines = text.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
         if let Some(section) = line.trim().strip_prefix('[') {
             is_main = section.trim_end_matches(']') == "main";
         }
         let excluded = line
             .split_once('=')
-            .filter(|(key, _)| is_main && matches!(key.trim(), "exclude" | "excludepkgs"));
+            .filter(|(key, _)| is_main && matches!(key.trim(), "exclude" | "excludepkgs"))
+            .filter(|_| {
+                !lines
+                    .peek()
+                    .is_some_and(|next| next.starts_with([' ', '\t']))
+            });
         let Some((key, value)) = excluded else {
             rest.push_str(line);
             continue;
@@ -112,6 +119,7 @@ mod tests {
                 Some("[main]\nexclude =kernel* other\n"),
             ),
             ("[main]\nexclude=demo-*\n", None),
+            ("[main]\nexclude=demo-agent\n  kernel*\n", None),
             ("[repo]\nexclude=demo-agent\n", None),
             ("[main]\nbest=1\n", None),
         ];

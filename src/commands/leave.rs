@@ -2,10 +2,12 @@ use super::operator::refuse;
 use super::run::{Turn, exclusive};
 use super::{layout, load_configuration};
 use crate::cli::Cli;
+use crate::config::Policy;
 use crate::host;
 use crate::installer::Role;
 use crate::outcome::exit_code;
 use crate::pin::{self, release_all};
+use crate::report::AgentReport;
 use crate::state::agent::AgentState;
 use crate::state::journal::Journal;
 use crate::state::{Layout, files};
@@ -13,7 +15,7 @@ use crate::stop::StopRequest;
 use crate::tick::{Context, Mode};
 use crate::update::leave_settled;
 use adapters::ProcessRunner;
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use chrono::{DateTime, Utc};
 use std::io::{self, Write};
 use std::path::Path;
@@ -69,37 +71,74 @@ pub(super) async fn run(cli: &Cli, in_transaction: bool, now: DateTime<Utc>) -> 
     };
     let mut lines = Vec::new();
     let mut code = 0;
+    // The pins first: whatever else is wrong here, they would stay for good.
+    match release_all(&scene) {
+        Ok(paths) => {
+            lines.extend(
+                paths
+                    .iter()
+                    .map(|path| format!("released: {}", path.display())),
+            );
+        }
+        Err(error) => {
+            lines.push(format!("error: not every pin was given back: {error:#}"));
+            code = 1;
+        }
+    }
     for (name, policy) in &load_configuration(cli).agents {
-        let Ok(policy) = policy else { continue };
-        let Ok((manager, _)) = host::package_manager(&layout, policy.package_manager) else {
-            continue;
-        };
-        let mut journal = Journal::load(&layout, name)?;
-        let mut state = AgentState::load(&layout, name)?;
-        let memory = (&mut state, &mut journal);
-        let host = (manager.as_ref(), policy);
-        if let Some(report) = leave_settled(&context, name, host, memory, in_transaction).await? {
-            lines.push(format!("{name}: {}", report.message));
-            if journal.phase.is_open() {
-                code = 30;
-                let hint = report.hint.unwrap_or_else(|| {
-                    format!(
-                        "look at {} and its agent; nobody will finish this",
-                        policy.package
-                    )
-                });
-                lines.push(format!("hint: {hint}"));
+        let settled = match policy {
+            Ok(policy) => settle(&context, name, policy, in_transaction).await,
+            Err(_)
+                if !Journal::load(&layout, name).is_ok_and(|journal| !journal.phase.is_open()) =>
+            {
+                Err(anyhow!("its configuration is invalid"))
             }
+            Err(_) => Ok(None),
+        };
+        let (report, journal) = match settled {
+            Ok(Some(settled)) => settled,
+            Ok(None) => continue,
+            Err(error) => {
+                lines.push(format!(
+                    "error: {name}: what is under way was not looked at: {error:#}"
+                ));
+                code = 1;
+                continue;
+            }
+        };
+        lines.push(format!("{name}: {}", report.message));
+        if journal.phase.is_open() {
+            code = 30;
+            let hint = report.hint.unwrap_or_else(|| {
+                "look at its package and its agent; nobody will finish this".to_owned()
+            });
+            lines.push(format!("hint: {hint}"));
         }
     }
     let mut out = io::stdout().lock();
     for line in lines {
-        writeln!(out, "{line}").context("write to standard output")?;
-    }
-    for path in release_all(&scene)? {
-        writeln!(out, "released: {}", path.display()).context("write to standard output")?;
+        // Whether anybody reads it or not, it is done.
+        let _ = writeln!(out, "{line}");
     }
     Ok(code)
+}
+
+/// Settles what is under way for one agent; `None` where nothing is.
+async fn settle(
+    context: &Context<'_, ProcessRunner>,
+    name: &str,
+    policy: &Policy,
+    in_transaction: bool,
+) -> Result<Option<(AgentReport, Journal)>> {
+    let Ok((manager, _)) = host::package_manager(context.layout, policy.package_manager) else {
+        return Ok(None);
+    };
+    let mut journal = Journal::load(context.layout, name)?;
+    let mut state = AgentState::load(context.layout, name)?;
+    let memory = (&mut state, &mut journal);
+    let host = (manager.as_ref(), policy);
+    let report = leave_settled(context, name, host, memory, in_transaction).await?;
+    Ok(report.map(|report| (report, journal)))
 }
 
 /// Our turn, after the run that is at work was asked to stop: it never cuts a transaction off.

@@ -3,6 +3,7 @@ use super::unit::{self, UnitSample};
 use super::verdict::{ProbeResult, Sample, verdict};
 use crate::decision::Health;
 use crate::installer::is_shut_in;
+use adapters::runner::ENVIRONMENT;
 use adapters::{CommandSpec, Exit, Interruption, Runner};
 use std::time::Duration;
 
@@ -74,6 +75,10 @@ pub(super) async fn sample(probes: &Probes, runner: &impl Runner) -> Sample {
                 ProbeResult::Passed(format!("http {status}"))
             }
             Ok(status) => ProbeResult::Failed(format!("{target} answers {status}")),
+            // A socket of another user, or one in the folder of which the decider has its own.
+            Err(why) if is_shut_in() && target.is_hidden() => ProbeResult::NotRun(format!(
+                "{target}: {why}; the unit agent-updater.service may not use that socket"
+            )),
             Err(why) => ProbeResult::Failed(format!("{target}: {why}")),
         });
     }
@@ -135,13 +140,20 @@ async fn in_a_unit(probe: &CommandSpec, timeout: Duration, runner: &impl Runner)
             "--pipe",
             "--no-ask-password",
             "--property=SyslogIdentifier=agent-updater",
+            "--property=TimeoutStopSec=2",
             &format!("--property=RuntimeMaxSec={seconds}"),
-            "--",
         ]
         .into_iter()
-        .chain([program.as_str()])
-        .chain(probe.arguments.iter().map(String::as_str))
         .map(str::to_owned)
+        .chain(ENVIRONMENT.map(|(name, value)| format!("--setenv={name}={value}")))
+        .chain(["--".to_owned()])
+        // PID 1 replaces variables in a command line.
+        .chain(
+            [program]
+                .into_iter()
+                .chain(&probe.arguments)
+                .map(|word| word.replace('$', "$$")),
+        )
         .collect(),
         deadline: timeout + Duration::from_secs(10),
         ..probe.clone()
@@ -155,7 +167,8 @@ async fn in_a_unit(probe: &CommandSpec, timeout: Duration, runner: &impl Runner)
 /// What systemd-run says of the probe's end; its own exit code may be its own failure. Pure.
 fn unit_result(program: &str, seconds: u64, said: &str) -> ProbeResult {
     let after = |mark: &str| {
-        let line = said.lines().find_map(|line| line.split_once(mark));
+        // The probe's own words come before.
+        let line = said.lines().rev().find_map(|line| line.split_once(mark));
         line.map(|(_, rest)| rest.trim())
     };
     let Some(result) = after("Finished with result:") else {
@@ -213,6 +226,13 @@ mod tests {
             (
                 said("signal", "code=killed/status=SEGV"),
                 "Failed(\"/opt/probe ended with signal",
+            ),
+            (
+                format!(
+                    "Finished with result: success\n{}",
+                    said("exit-code", "code=exited/status=1")
+                ),
+                "Failed(\"/opt/probe returned 1",
             ),
             (
                 "Failed to connect to bus: No such file\n".to_owned(),

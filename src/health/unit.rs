@@ -49,6 +49,8 @@ pub enum UnitState {
     InTransition(String),
     /// Masked: it cannot be started.
     Masked,
+    /// It runs and ends, and the next start is a new program: only probes can tell how it does.
+    OneShot,
     /// systemd does not know it, or gave no answer.
     Unknown(String),
 }
@@ -95,7 +97,7 @@ impl UnitSample {
         let ends = property("Type") == "oneshot" && property("RemainAfterExit") != "yes";
         if ends && property("LoadState") == "loaded" {
             return Self {
-                state: UnitState::Inactive("oneshot".to_owned()),
+                state: UnitState::OneShot,
                 restarts: 0,
                 main_pid: None,
                 can_reload: false,
@@ -160,11 +162,11 @@ mod tests {
             ),
             (
                 "LoadState=loaded\nActiveState=activating\nSubState=start\nMainPID=7\nType=oneshot\n",
-                UnitState::Inactive("oneshot".into()),
+                UnitState::OneShot,
             ),
             (
                 "LoadState=loaded\nActiveState=failed\nResult=exit-code\nType=oneshot\n",
-                UnitState::Inactive("oneshot".into()),
+                UnitState::OneShot,
             ),
             (
                 "LoadState=masked\nActiveState=inactive\n",

@@ -14,6 +14,8 @@ pub mod journal;
 pub mod lock;
 /// The operator's pause, and what ends it.
 pub mod operator;
+/// What the package manager printed.
+pub mod transcripts;
 
 use std::path::{Path, PathBuf};
 

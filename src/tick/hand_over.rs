@@ -103,7 +103,8 @@ fn joined(own: AgentReport, told: &AgentReport, work: &Work) -> AgentReport {
         ..own.target.clone()
     };
     let mut report = match work {
-        Work::Change { .. } | Work::Recover => {
+        // Also where a file was to be fetched only, and more came of it.
+        work if told.changed || told.exit_code != 0 || is_change(work) => {
             let timing = own.gates.iter().find(|gate| gate.name == GateName::Timing);
             let mut gates = told.gates.clone();
             let theirs = gates
@@ -119,7 +120,7 @@ fn joined(own: AgentReport, told: &AgentReport, work: &Work) -> AgentReport {
             }
         }
         // Nothing was changed, so what was decided stands.
-        Work::Prefetch { .. } | Work::Pin | Work::GiveBack => AgentReport {
+        _ => AgentReport {
             signature: told.signature.clone(),
             pin: told.pin.clone(),
             hold: told.hold.clone(),
@@ -132,4 +133,8 @@ fn joined(own: AgentReport, told: &AgentReport, work: &Work) -> AgentReport {
     report.warnings = warnings;
     report.target = target;
     report
+}
+
+fn is_change(work: &Work) -> bool {
+    matches!(work, Work::Change { .. } | Work::Recover)
 }

@@ -1,6 +1,7 @@
 //! Our own pin at the end of a tick.
 
 use super::{Context, Mode};
+use crate::ancestor;
 use crate::config::Policy;
 use crate::decision::Reason;
 use crate::gather::{Gathered, Sources};
@@ -11,7 +12,7 @@ use crate::plan::{Plan, Work};
 use crate::report::AgentReport;
 use crate::state::agent::AgentState;
 use adapters::Runner;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 /// Sees to our own pin once the tick has found that all is well, or has updated; a tick that went
 /// wrong, or for which another updater is in charge, leaves it as it is.
@@ -27,6 +28,8 @@ pub(super) async fn pin<R: Runner>(
         report.state,
         State::UpToDate | State::Updated | State::Waiting | State::RestartPending
     ) && !matches!(report.reason, Reason::HandsOff | Reason::NoTarget);
+    // Our pin would keep the ancestor, too, from the package that is left to it.
+    let settled = settled && ancestor::in_charge(context.layout, policy.package.as_str()).is_none();
     let unwanted = !policy.pin && gathered.state.pin.is_some();
     if context.mode != Mode::Act || !(settled || unwanted) {
         report.pin = pin::of_host(policy.pin, context.layout, manager, &policy.package);
@@ -34,9 +37,12 @@ pub(super) async fn pin<R: Runner>(
     }
     match context.role {
         Role::Decider(installer) => {
-            if let Err(error) = have_pinned(context, name, installer, sources, gathered).await {
-                let text = format!("the package may not be pinned: {error:#}");
-                report.warnings.push(text);
+            match have_pinned(context, name, installer, sources, gathered).await {
+                Ok(warnings) => report.warnings.extend(warnings),
+                Err(error) => {
+                    let text = format!("the package may not be pinned: {error:#}");
+                    report.warnings.push(text);
+                }
             }
             tell_pin(policy, gathered, report);
         }
@@ -46,24 +52,24 @@ pub(super) async fn pin<R: Runner>(
     }
 }
 
-/// Has the installer see to the pin, where there is something to do.
+/// Has the installer see to the pin, where there is something to do; its warnings.
 async fn have_pinned<R: Runner>(
     context: &Context<'_, R>,
     name: &str,
     installer: &Installer,
     sources: &Sources<'_, R>,
     gathered: &mut Gathered,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let scene = pin_scene(context);
     let present = gathered.facts.installed.value();
     if pin::is_kept(&scene, sources, &gathered.state, present)? {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let plan = Plan::new(name, Work::Pin, context.later());
     let told = installer.carry_out(context.layout, &plan).await?;
-    gathered.warnings.extend(told.warnings);
+    ensure!(told.exit_code == 0, "{}", told.message);
     gathered.state.pin = AgentState::load(context.layout, name)?.pin;
-    Ok(())
+    Ok(told.warnings)
 }
 
 fn pin_scene<'a, R>(context: &'a Context<'_, R>) -> Scene<'a> {

@@ -12,6 +12,7 @@ use crate::report::build;
 use crate::state::agent::{AgentState, Attempt, Failures, Quarantined};
 use crate::state::history;
 use crate::state::journal::{Event, HealthBefore, Journal, Phase, Transaction, UndoKind};
+use crate::state::transcripts;
 use adapters::{Failure, Installed, NativeVersion, Runner};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -72,6 +73,7 @@ pub(super) fn settled<R: Runner>(
     let recorded = state
         .store(scene.context.layout, scene.agent)
         .and_then(|()| record(scene, state, &change));
+    transcripts::rotate(scene.context.layout, scene.agent, transcripts::KEPT);
     // The change is made: a full disk must not hide what came of it.
     if let Err(error) = recorded {
         applied.warnings.push(format!("not recorded: {error:#}"));

@@ -353,22 +353,7 @@ fn a_plan_that_is_not_the_deciders_is_refused() {
 fn the_units_are_as_shut_in_and_as_regular_as_they_say() {
     let host = Host::up(&Setup::new("apt"));
     install(&host);
-    let level = host.shell("systemd-analyze security --no-pager agent-updater.service | grep -o 'level for .*: [0-9.]*' | grep -o '[0-9.]*$'");
-    assert!(level.parse::<f64>().unwrap() <= 2.0, "{level}");
-    let verify = host.exec(&[
-        "systemd-analyze",
-        "verify",
-        "--man=no",
-        "--recursive-errors=yes",
-        "agent-updater.service",
-        "agent-updater.timer",
-    ]);
-    assert_eq!(
-        (verify.code, verify.all().lines().count()),
-        (0, 1),
-        "{}",
-        verify.all()
-    );
+    assert_shut_in_and_regular(&host);
     let timer =
         |property: &str| host.shell(&format!("systemctl show -P {property} agent-updater.timer"));
     assert_eq!(timer("RandomizedDelayUSec"), "30min");
@@ -389,5 +374,25 @@ fn the_units_are_as_shut_in_and_as_regular_as_they_say() {
     assert_eq!(
         host.shell("ls /run/agent-updater 2>/dev/null || echo none"),
         "none"
+    );
+}
+
+/// What systemd itself says of the units that are installed.
+pub(crate) fn assert_shut_in_and_regular(host: &Host) {
+    let level = host.shell("systemd-analyze security --no-pager agent-updater.service | grep -o 'level for .*: [0-9.]*' | grep -o '[0-9.]*$'");
+    assert!(level.parse::<f64>().unwrap() <= 2.0, "{level}");
+    let verify = host.exec(&[
+        "systemd-analyze",
+        "verify",
+        "--man=no",
+        "--recursive-errors=yes",
+        "agent-updater.service",
+        "agent-updater.timer",
+    ]);
+    assert_eq!(
+        (verify.code, verify.all().lines().count()),
+        (0, 1),
+        "{}",
+        verify.all()
     );
 }

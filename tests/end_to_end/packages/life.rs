@@ -1,6 +1,7 @@
 //! One package from its first day to its last.
 
 use super::{host, put, remove, timer};
+use crate::at_home::assert_shut_in_and_regular;
 use crate::laboratory::{Host, Setup};
 use crate::with_each_manager;
 
@@ -29,8 +30,8 @@ fn lives(mut setup: Setup) {
     );
     assert_eq!(host.shell("journalctl -q -t agent-updater -o cat"), "");
     host.configure("");
-    let run = host.exec(&["agent-updater", "run"]);
-    assert_eq!(run.code, 0, "{}", run.all());
+    assert_shut_in_and_regular(&host);
+    host.shell("systemctl start agent-updater.service");
     host.assert_runs("1.1.0");
     assert_ne!(pins(&host), "");
     let before = kept(&host);
