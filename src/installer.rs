@@ -48,6 +48,9 @@ pub struct Installer {
     pub arguments: Vec<String>,
     /// Whether a person waits for it, who is to see its progress and may stop it.
     pub attended: bool,
+    /// Whether this process is in a service that is not ours: its stop ends this process, too, and
+    /// is nobody's word for the change. It may be the change that restarts it.
+    pub in_a_service: bool,
 }
 
 /// Who makes the changes that a tick decides on.
@@ -88,6 +91,7 @@ pub fn needed(layout: &Layout, arguments: Vec<String>, terminal: bool) -> Option
     (service.is_some() || terminal).then(|| Installer {
         arguments,
         attended: service != Some(DECIDER),
+        in_a_service: service.is_some_and(|service| service != DECIDER),
     })
 }
 
@@ -216,17 +220,28 @@ impl Installer {
     }
 
     /// Waits for the end. Whoever stops this process by hand means the change; what stops the
-    /// decider's unit does not.
+    /// decider's unit, or the service that gave the operator's session, does not.
     async fn wait(&self, unit: &str, child: &mut Child) -> Result<ExitStatus> {
         if !self.attended {
             return Ok(child.wait().await?);
         }
-        let mut terminate = signal(SignalKind::terminate())?;
+        // Where no handler is set a SIGTERM ends this process, and the installer goes on.
+        let mut terminate = if self.in_a_service {
+            None
+        } else {
+            Some(signal(SignalKind::terminate())?)
+        };
         let mut interrupt = signal(SignalKind::interrupt())?;
         loop {
+            let terminated = async {
+                match &mut terminate {
+                    Some(signal) => signal.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 status = child.wait() => return Ok(status?),
-                _ = terminate.recv() => {}
+                _ = terminated => {}
                 _ = interrupt.recv() => {}
             }
             tracing::warn!("asked to stop: a transaction is finished first, in {unit}");

@@ -20,7 +20,8 @@ with_each_manager! {
         host.server.set("/own/schedule", Reply::ok(crate::laboratory::open_window()));
         // Its name comes first, so that the other agent is served after the program was replaced.
         let own = format!(
-            "[agents.a-updater]\npackage = \"agent-updater\"\nversion_server.url = \"{}/own\"\n",
+            "[agents.a-updater]\npackage = \"agent-updater\"\nversion_server.url = \"{}/own\"\n\
+             health.command = [\"/usr/bin/agent-updater\", \"config\", \"check\"]\n",
             host.server.url()
         );
         host.write("/etc/agent-updater/config.d/own.toml", &own);
@@ -29,6 +30,10 @@ with_each_manager! {
         assert_eq!(version_of(&host), "0.2.0");
         host.assert_runs("1.1.0");
         assert_eq!(timer(&host), "enabled active");
+        let status = host.exec(&["agent-updater", "status", "--json"]).json();
+        let own = status["agents"].as_array().and_then(|agents| agents.iter().find(|agent| agent["name"] == "a-updater"));
+        let health = &own.expect("a report")["health"];
+        assert_eq!(health["state"], "healthy", "the new program was tried: {health}");
         let history = host.shell("grep -c '\"reason\":\"updated\"' /var/lib/agent-updater/history.jsonl");
         assert_eq!(history, "2");
         // The new program reads what the old one left.
