@@ -33,7 +33,7 @@ with_each_manager! {
         let status = host.exec(&["agent-updater", "status", "--json"]).json();
         let own = status["agents"].as_array().and_then(|agents| agents.iter().find(|agent| agent["name"] == "a-updater"));
         let health = &own.expect("a report")["health"];
-        assert_eq!(health["state"], "healthy", "the new program was tried: {health}");
+        assert_eq!(health["verdict"], "healthy", "the new program was tried: {health}");
         let history = host.shell("grep -c '\"reason\":\"updated\"' /var/lib/agent-updater/history.jsonl");
         assert_eq!(history, "2");
         // The new program reads what the old one left.
