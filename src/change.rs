@@ -3,11 +3,12 @@
 use crate::config::RepositorySource;
 use crate::decision::authorize::failure_reason;
 use crate::decision::{
-    Decision, Gate, GateName, Reading, Reason, Timing, Verdict, authorize, decide,
+    Critical, Decision, Gate, GateName, Reading, Reason, Target, Timing, Verdict, authorize, decide,
 };
 use crate::gather::{self, Gathered, Sources};
 use crate::host;
 use crate::outcome::State;
+use crate::plan::{Asked, Work};
 use crate::prefetch;
 use crate::proof::{self, Refused};
 use crate::report::{AgentReport, build};
@@ -22,6 +23,39 @@ use adapters::{Change, Failure, Guard, Runner};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
+/// What a decision asks for; `None` for nothing.
+pub(crate) fn due<R>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+    decision: &Decision,
+) -> Option<Work> {
+    let Some(Target::Version(version)) = gathered.facts.target.value().cloned() else {
+        return None;
+    };
+    match decision.verdict {
+        Verdict::Proceed(reason) => {
+            let timing = |gate: &&Gate| gate.name == GateName::Timing;
+            let timing = decision.gates.iter().find(timing);
+            Some(Work::Change {
+                version,
+                reason,
+                until: timing.and_then(|gate| gate.until),
+                critical: matches!(gathered.facts.critical.value(), Some(Critical::Yes)),
+                by_hand: sources.by_hand.map(Asked::of),
+            })
+        }
+        // Where another updater is in charge nothing is fetched either.
+        Verdict::Stop(GateName::Timing, reason)
+            if sources.policy.prefetch && reason != Reason::HandsOff =>
+        {
+            prefetch::is_due(&gathered.state, &version, context.later())
+                .then_some(Work::Prefetch { version })
+        }
+        Verdict::Stop(..) | Verdict::Undecided(_) => None,
+    }
+}
+
 /// Does what the decision says: asks the repository, fetches and proves the package, and, if
 /// everything still says so then, makes the change.
 pub(crate) async fn act<R: Runner>(
@@ -32,15 +66,13 @@ pub(crate) async fn act<R: Runner>(
     decision: &Decision,
     report: &mut AgentReport,
 ) -> Result<()> {
-    match decision.verdict {
-        Verdict::Proceed(_) => {}
-        // Where another updater is in charge nothing is fetched either.
-        Verdict::Stop(GateName::Timing, reason)
-            if sources.policy.prefetch && reason != Reason::HandsOff =>
-        {
-            return prefetch::ahead(context, name, sources, gathered, report).await;
-        }
-        Verdict::Stop(..) | Verdict::Undecided(_) => return Ok(()),
+    let ahead_alone = sources
+        .plan
+        .is_some_and(|plan| matches!(plan.work, Work::Prefetch { .. }));
+    match due(context, sources, gathered, decision) {
+        None => return Ok(()),
+        Some(Work::Change { .. }) if !ahead_alone => {}
+        Some(_) => return prefetch::ahead(context, name, sources, gathered, report).await,
     }
     if let Some(kept) = roll_back::kept(context, sources, gathered) {
         return roll_back::put_back(context, name, sources, gathered, kept, report).await;
@@ -61,7 +93,6 @@ pub(crate) async fn act<R: Runner>(
     let proof = fetched.as_ref().map(|fetched| &fetched.proof);
     note_signature(&prepared, proof, context.later(), gathered, report);
     let Some(fetched) = fetched else {
-        for_want_of_room(context, name, report);
         return Ok(());
     };
     let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
@@ -74,9 +105,9 @@ pub(crate) async fn act<R: Runner>(
     Ok(())
 }
 
-/// A package manager does not always say that the disk ran full under it: zypper may die of SIGBUS.
+/// A package manager does not always say that the disk is full: zypper and rpm may die of SIGBUS.
 /// Where it is full that is what is told, and what was said before is a warning.
-fn for_want_of_room<R>(context: &Context<'_, R>, name: &str, report: &mut AgentReport) {
+pub(crate) fn for_want_of_room<R>(context: &Context<'_, R>, name: &str, report: &mut AgentReport) {
     let room = authorize::resources(&host::free_space(context.layout));
     if report.reason != Reason::PackageManagerBroken || room.open != Some(false) {
         return;

@@ -62,6 +62,35 @@ Example:
 
 Quarantine also ends when the version server names another version, or `none` on two ticks in a row.";
 
+const ADOPT_EXAMPLES: &str = "\
+Examples:
+  agent-updater adopt --dry-run                    what would be written, disabled and released
+  agent-updater adopt
+  agent-updater adopt --name teleport --keep-holds
+
+It reads /etc/teleport-upgrade.d, writes a drop-in below /etc/agent-updater/config.d, disables
+teleport-upgrade.timer and takes over the hold, exclude or lock on the package. Until then every tick
+leaves that package to the earlier updater.";
+
+const RESET_EXAMPLES: &str = "\
+Example:
+  agent-updater reset --image
+
+Every host that is made of the image starts with its own history.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  agent-updater completions bash > /usr/share/bash-completion/completions/agent-updater
+  agent-updater completions zsh > /usr/share/zsh/site-functions/_agent-updater
+  agent-updater completions fish > /usr/share/fish/vendor_completions.d/agent-updater.fish
+
+They complete the names of the configured agents, too.";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  agent-updater man | man -l -
+  agent-updater man agent-updater.toml.5 | man -l -";
+
 /// Keeps an agent at the version its cluster supports, through the host's own package manager.
 #[derive(Debug, Parser)]
 #[command(name = "agent-updater", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -90,6 +119,21 @@ pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// What the installer is called with so that it reads the same configuration and says as much.
+    pub fn for_installer(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if let Some(folder) = &self.config {
+            // It starts in another folder than this process.
+            let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+            arguments.push(format!("--config={}", folder.display()));
+        }
+        arguments.extend((0..self.verbose).map(|_| "--verbose".to_owned()));
+        arguments.extend(self.quiet.then(|| "--quiet".to_owned()));
+        arguments
+    }
 }
 
 /// When to use colours.
@@ -148,12 +192,63 @@ pub enum Command {
     /// Checks or shows the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Carries out a plan of a run's, as a process of its own
+    #[command(hide = true)]
+    Apply(ApplyArguments),
     /// Gives back the pins that this program placed
     #[command(hide = true)]
     Unpin(UnpinArguments),
+    /// Takes over from Teleport's earlier updater, teleport-upgrade
+    #[command(after_help = ADOPT_EXAMPLES)]
+    Adopt(AdoptArguments),
+    /// Clears what is remembered of this host, before an image is made of it
+    #[command(after_help = RESET_EXAMPLES)]
+    Reset(ResetArguments),
+    /// Before a removal: ends what is under way and gives back what this program placed
+    #[command(hide = true)]
+    Leave {
+        /// The package manager is at work on this very package: nothing can be installed
+        #[arg(long)]
+        in_transaction: bool,
+    },
     /// The publisher's side: the files of a version server
     #[command(subcommand)]
     Channel(ChannelCommand),
+    /// Prints completions for a shell; the packages install them
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Prints a manual page; the packages install them
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The page
+        #[arg(default_value = "agent-updater.8")]
+        page: Page,
+    },
+}
+
+/// The shells that there are completions for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+/// The manual pages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Page {
+    /// The command
+    #[value(name = "agent-updater.8")]
+    Command,
+    /// The configuration
+    #[value(name = "agent-updater.toml.5")]
+    Configuration,
 }
 
 /// Arguments of `run`.
@@ -181,6 +276,9 @@ pub struct RunArguments {
     /// As the timer and cron call it: a fault from outside that may pass is no failure
     #[arg(long, conflicts_with_all = ["now", "dry_run", "to"])]
     pub scheduled: bool,
+    /// Make changes in this process, also where an installer of its own would be started
+    #[arg(long, hide = true)]
+    pub in_process: bool,
     /// Print one JSON document on standard output
     #[arg(long)]
     pub json: bool,
@@ -314,12 +412,42 @@ pub struct TrustArguments {
     pub json: bool,
 }
 
+/// Arguments of `apply`.
+#[derive(Args, Clone, Debug)]
+pub struct ApplyArguments {
+    /// The plan
+    #[arg(long, value_name = "FILE")]
+    pub plan: PathBuf,
+}
+
 /// Arguments of `unpin`.
 #[derive(Args, Clone, Debug)]
 pub struct UnpinArguments {
     /// Those on every package; the next tick places them again unless `pin = false`
     #[arg(long, required = true)]
     pub all: bool,
+}
+
+/// Arguments of `adopt`.
+#[derive(Args, Clone, Debug)]
+pub struct AdoptArguments {
+    /// The name that the agent gets here
+    #[arg(long, value_name = "AGENT", default_value = "teleport", value_parser = agent_name)]
+    pub name: String,
+    /// Leave holds, excludes and locks on the package: they are an administrator's
+    #[arg(long)]
+    pub keep_holds: bool,
+    /// Show what would be done; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `reset`.
+#[derive(Args, Clone, Debug)]
+pub struct ResetArguments {
+    /// State, history, cache and last findings; configuration and pins stay
+    #[arg(long, required = true)]
+    pub image: bool,
 }
 
 /// The commands on the configuration.
@@ -381,6 +509,18 @@ pub enum ChannelCommand {
 
 fn version(text: &str) -> Result<TargetVersion, InvalidTarget> {
     TargetVersion::parse(text)
+}
+
+fn agent_name(text: &str) -> Result<String, String> {
+    let known = |letter: char| {
+        letter.is_ascii_lowercase() || letter.is_ascii_digit() || "._-".contains(letter)
+    };
+    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    if text.chars().all(known) && text.starts_with(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a-z, 0-9, dot, dash and underscore".to_owned())
+    }
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {

@@ -4,6 +4,7 @@
 //! database; nearly every tick ends there. The second step asks what a due change needs: the
 //! critical flag and the schedule on the same connection, beside the host's own health.
 
+mod planned;
 mod schedule;
 mod unit_and_holds;
 
@@ -19,6 +20,7 @@ use crate::decision::{
 };
 use crate::health::probe::{Examination, Probes, examine};
 use crate::host;
+use crate::plan::Plan;
 use crate::state::Layout;
 use crate::state::agent::{AgentState, Pending};
 use crate::state::operator::hear;
@@ -76,6 +78,8 @@ pub struct Sources<'a, R> {
     pub now: DateTime<Utc>,
     /// What an operator asks for instead of the version server.
     pub by_hand: Option<&'a ByHand>,
+    /// What the decider asks for, in the installer: then no server is asked.
+    pub plan: Option<&'a Plan>,
 }
 
 impl<R> Sources<'_, R> {
@@ -147,6 +151,7 @@ pub async fn first<R: Runner>(
             max_attempts: policy.max_attempts,
             forced,
             forced_by: "--now",
+            planned: None,
             timing: TimingPolicy {
                 window_margin: time_delta(policy.window_margin),
                 spread: time_delta(policy.spread),
@@ -169,7 +174,10 @@ pub async fn first<R: Runner>(
         server_answers: answer.is_ok(),
         half_installed: None,
     };
-    take_in(&mut gathered, answer, now);
+    match sources.plan {
+        None => take_in(&mut gathered, answer, now),
+        Some(plan) => planned::take_in(&mut gathered, plan),
+    }
     gathered.state.hold.take_if(|hold| hold.is_over(now));
     if forced {
         gathered.state.failures = None;
@@ -259,6 +267,9 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
     let ((critical, schedule, cluster, warnings), examination) = tokio::join!(
         async {
             let mut warnings = Vec::new();
+            if let Some(plan) = sources.plan {
+                return planned::server_facts(sources, plan, &server_state).await;
+            }
             let critical = critical(sources, reachable, &mut warnings).await;
             let question = sources.schedule_question(reachable);
             let schedule = schedule(&question, &mut server_state.schedule, &mut warnings).await;

@@ -2,6 +2,7 @@
 
 use crate::decision::Platform;
 use crate::decision::authorize::{FreeSpace, MINIMUM_FREE_BYTES, MINIMUM_FREE_STATE};
+use crate::installer::is_shut_in;
 use crate::state::operator::Person;
 use crate::state::{Layout, files};
 use adapters::{Apt, ConfigurationFile, ManagerKind, PackageManager, Yum, Zypper};
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Folders in which system programs are looked for, whatever the caller's `PATH` says.
 const PROGRAM_FOLDERS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -142,8 +144,10 @@ fn unsupported(layout: &Layout) -> Option<String> {
         return Some("this is an ostree host; its packages change with its image".to_owned());
     }
     let usr = rustix::fs::statvfs(layout.host("/usr")).ok()?;
-    usr.f_flag
+    // The decider's unit has everything read-only; there the installer finds out.
+    (usr.f_flag
         .contains(rustix::fs::StatVfsMountFlags::RDONLY)
+        && !is_shut_in())
         .then(|| "/usr is read-only; packages of this host change with its image or by transactional-update".to_owned())
 }
 
@@ -159,10 +163,22 @@ fn not_dnf_4(program: &Path) -> Option<String> {
     }
 }
 
+/// Who is acted for, where this process is not the one that was called.
+static ASKED_BY: OnceLock<u32> = OnceLock::new();
+
+/// From now on this process acts for that user.
+pub fn act_for(login_uid: u32) {
+    // The first word counts; there is only one plan.
+    let _ = ASKED_BY.set(login_uid);
+}
+
 /// The user who logged in to run this, where the kernel's audit or sudo knows.
 pub fn login_uid() -> Option<u32> {
     // What the kernel says of a process that nobody logged in for.
     const UNSET: u32 = u32::MAX;
+    if let Some(uid) = ASKED_BY.get() {
+        return Some(*uid);
+    }
     let by_kernel = fs::read_to_string("/proc/self/loginuid").ok();
     let number = |text: String| text.trim().parse::<u32>().ok();
     by_kernel

@@ -4,6 +4,10 @@
 //! what the repository offers, `transaction` makes the change, looks at what came of it and undoes it, `report`
 //! tells. The package managers themselves are values of the crate `adapters`.
 
+/// Coming from the ancestor, Teleport's package-manager updater.
+pub mod ancestor;
+/// What is told of a change and of a tick.
+pub mod announce;
 /// What an operator asks for instead of the version server.
 pub mod by_hand;
 /// One change, from the decision to what came of it.
@@ -12,6 +16,8 @@ mod change;
 pub mod cli;
 /// The commands, from arguments to an exit code.
 pub mod commands;
+/// Completions for the shells.
+mod completions;
 /// What the operator wants: files, merged, validated into one policy for each agent.
 pub mod config;
 /// Decides what to do; does nothing. Pure.
@@ -24,12 +30,18 @@ pub mod guard;
 pub mod health;
 /// What is asked of the host itself.
 pub mod host;
+/// The installer as a process of its own.
+pub mod installer;
+/// The manual pages.
+mod manual;
 /// States, reasons and exit codes. Pure.
 pub mod outcome;
 /// Proven package files in our own cache.
 pub mod packages;
 /// Our own pin on the package, so that a general upgrade leaves it alone.
 pub mod pin;
+/// What the decider asks the installer to do.
+pub mod plan;
 /// Fetches a due target ahead of its window.
 mod prefetch;
 /// Proves what a refresh and a download left, with the keys that the host has.

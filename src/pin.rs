@@ -68,11 +68,7 @@ pub async fn keep<R: Runner>(
     offering: Option<&[RepositoryEntry]>,
 ) -> Result<()> {
     let (manager, package) = (sources.manager, &sources.policy.package);
-    let outdated = state
-        .pin
-        .as_ref()
-        .is_some_and(|record| !sources.policy.pin || record.package != package.as_str());
-    if outdated {
+    if is_outdated(sources, state) {
         release(scene, agent, "configuration", state)?;
     }
     if !sources.policy.pin || !matches!(installed, Some(Installed::Present(_))) {
@@ -96,6 +92,34 @@ pub async fn keep<R: Runner>(
     });
     state.store(scene.layout, agent)?;
     place(scene, agent, manager, package, &places, state)
+}
+
+/// Whether [`keep`] has nothing to do, as far as that can be told without asking the host's index.
+pub fn is_kept<R>(
+    scene: &Scene<'_>,
+    sources: &Sources<'_, R>,
+    state: &AgentState,
+    installed: Option<&Installed>,
+) -> Result<bool> {
+    if is_outdated(sources, state) {
+        return Ok(false);
+    }
+    if !sources.policy.pin || !matches!(installed, Some(Installed::Present(_))) {
+        return Ok(true);
+    }
+    let (manager, package) = (sources.manager, &sources.policy.package);
+    state.pin.as_ref().map_or(Ok(false), |record| {
+        stands(record, None, manager, package, scene)
+    })
+}
+
+/// Whether a pin is remembered that the policy does not want any more.
+fn is_outdated<R>(sources: &Sources<'_, R>, state: &AgentState) -> bool {
+    let package = &sources.policy.package;
+    state
+        .pin
+        .as_ref()
+        .is_some_and(|record| !sources.policy.pin || record.package != package.as_str())
 }
 
 /// Whether everything that is remembered is in place, and is all that there is to do.
@@ -252,6 +276,17 @@ pub fn release_orphans(scene: &Scene<'_>, configured: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Whether there are such pins.
+pub fn has_orphans(layout: &Layout, configured: &[&str]) -> Result<bool> {
+    for agent in AgentState::names(layout)? {
+        if !configured.contains(&agent.as_str()) && AgentState::load(layout, &agent)?.pin.is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Gives back every pin of ours, also those that nobody remembers; the files that changed.
 pub fn release_all(scene: &Scene<'_>) -> Result<Vec<PathBuf>> {
     let found = take_out(scene.layout, None, &[])?;
@@ -263,7 +298,10 @@ pub fn release_all(scene: &Scene<'_>) -> Result<Vec<PathBuf>> {
         scene.record("", "unpin", "pin_released", "", &names)?;
     }
     for agent in AgentState::names(scene.layout)? {
-        forget(scene, &agent, "unpin")?;
+        // The file is gone from the host whatever is remembered of it.
+        if let Err(error) = forget(scene, &agent, "unpin") {
+            tracing::warn!("the memory of a pin stays: {error:#}");
+        }
     }
     Ok(found)
 }

@@ -1,6 +1,7 @@
 //! Fetches a due target ahead of its window, with the way back, so that the window is for installing
 //! alone, and a mirror that lags or is gone is known before it opens.
 
+use crate::announce;
 use crate::change::{authorized, remember};
 use crate::decision::Target;
 use crate::gather::{Gathered, Sources};
@@ -70,12 +71,18 @@ pub(crate) async fn ahead<R: Runner>(
     if journal.phase != Phase::Prefetched {
         journal.record(context.layout, name, Event::Fetched, now)?;
     }
-    tracing::info!(agent = name, version = %change.to, "fetched ahead of the window");
+    tracing::info!(
+        MESSAGE_ID = announce::FETCHED,
+        AGENT_UPDATER_AGENT = name,
+        AGENT_UPDATER_FROM = change.from.as_str(),
+        AGENT_UPDATER_TO = change.to.as_str(),
+        "fetched ahead of the window"
+    );
     Ok(())
 }
 
 /// Whether the target is not kept yet, and was not looked for in vain a short while ago.
-fn is_due(state: &AgentState, target: &TargetVersion, now: DateTime<Utc>) -> bool {
+pub(crate) fn is_due(state: &AgentState, target: &TargetVersion, now: DateTime<Utc>) -> bool {
     let kept = state
         .packages
         .iter()

@@ -73,7 +73,7 @@ pub(crate) async fn broken_package<R: Runner>(
     Ok(Some(report))
 }
 
-fn is_broken(gathered: &Gathered) -> bool {
+pub(crate) fn is_broken(gathered: &Gathered) -> bool {
     let installed = gathered.facts.installed.value();
     matches!(installed, Some(Installed::Broken { .. }))
 }

@@ -1,6 +1,7 @@
 //! Begins the transaction that a decision asks for, or takes up one that was cut off, and puts what
 //! came of it into the report.
 
+use crate::announce;
 use crate::change::guard;
 use crate::config::Policy;
 use crate::decision::{Reason, Timing};
@@ -140,10 +141,7 @@ pub(crate) async fn carry_out<R: Runner>(
         repairs: 0,
         hold: by_hand.map(|by_hand| by_hand.hold(&gathered.state, started_at)),
     };
-    tracing::info!(
-        agent = name, from = change.from.as_str(), to = change.to.as_str(), why = %timing.reason().as_str(),
-        "updating"
-    );
+    announce::begun(name, &transaction);
     let mut journal = Journal::load(context.layout, name)?;
     let applied = install(
         &scene,
@@ -161,9 +159,20 @@ pub(crate) async fn carry_out<R: Runner>(
 pub(crate) async fn take_up<R: Runner>(
     context: &Context<'_, R>,
     name: &str,
-    (manager, policy): (&dyn PackageManager, &Policy),
+    host: (&dyn PackageManager, &Policy),
     state: &mut AgentState,
     journal: &mut Journal,
+) -> Result<Option<AgentReport>> {
+    leave_settled(context, name, host, (state, journal), false).await
+}
+
+/// The same; with `only_look` within somebody else's transaction, where nothing can be installed.
+pub(crate) async fn leave_settled<R: Runner>(
+    context: &Context<'_, R>,
+    name: &str,
+    (manager, policy): (&dyn PackageManager, &Policy),
+    (state, journal): (&mut AgentState, &mut Journal),
+    only_look: bool,
 ) -> Result<Option<AgentReport>> {
     let Some(change) = journal
         .transaction
@@ -176,7 +185,8 @@ pub(crate) async fn take_up<R: Runner>(
         Some(unit) if host::has_systemd(context.layout) => Ok(unit),
         _ => Err("systemd does not run on this host".to_owned()),
     });
-    let scene = scene(context, name, manager, policy, unit);
+    let mut scene = scene(context, name, manager, policy, unit);
+    scene.only_look = only_look;
     let applied = recover(&scene, (journal, state)).await?;
     let server = &policy.version_server.url;
     let mut report = build::without_facts(name, server, applied.reason, String::new(), None);
@@ -225,6 +235,7 @@ fn scene<'a, R>(
             confirm: policy.health.confirm,
         },
         stop: context.stop.clone(),
+        only_look: false,
     }
 }
 

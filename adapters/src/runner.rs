@@ -24,7 +24,7 @@ const SYSTEM_FOLDERS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// The whole environment of every command, but for proxies. `LC_ALL` alone is not enough for
 /// English output (`LANGUAGE` still translates), hence nothing is inherited. `HOME` is missing in
 /// a systemd service. needrestart is told to leave services alone: restarting is our decision.
-const ENVIRONMENT: [(&str, &str); 9] = [
+pub const ENVIRONMENT: [(&str, &str); 9] = [
     ("PATH", SYSTEM_FOLDERS),
     ("HOME", "/root"),
     ("LC_ALL", "C.UTF-8"),

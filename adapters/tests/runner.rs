@@ -120,6 +120,7 @@ async fn a_transaction_is_never_killed() {
         (output.exit, output.stdout.as_str()),
         (Exit::Code(0), "finished\n")
     );
+    assert!(output.duration > command.deadline, "it met its deadline");
 }
 
 #[tokio::test(flavor = "current_thread")]

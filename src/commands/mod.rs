@@ -1,10 +1,16 @@
 //! The commands: from arguments to what is printed and the exit code.
 
+mod adopt;
 mod allow;
+mod apply;
 mod channel;
 mod configuration;
+mod generate;
 mod hold;
+mod leave;
+mod logging;
 mod operator;
+mod reset;
 mod rollback;
 mod run;
 mod schedule;
@@ -14,6 +20,8 @@ mod unpin;
 mod until;
 
 use crate::cli::{Cli, Color, Command, RunArguments};
+pub use logging::start_logging;
+
 use crate::config::{self, Configuration};
 use crate::decision::Reason;
 use crate::guard;
@@ -26,24 +34,6 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
-
-/// Sends events to standard error: warnings, and more with `-v`.
-pub fn start_logging(cli: &Cli) {
-    use tracing_subscriber::filter::LevelFilter;
-    let level = match (cli.quiet, cli.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) => LevelFilter::WARN,
-        (false, 1) => LevelFilter::INFO,
-        (false, _) => LevelFilter::DEBUG,
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr)
-        .with_ansi(colored(cli, io::stderr().is_terminal()))
-        .with_target(false)
-        .without_time()
-        .init();
-}
 
 /// Prints an error with its causes, and the way out where it has one.
 pub fn complain(error: &anyhow::Error) {
@@ -121,7 +111,13 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Unhold(arguments) => hold::unhold(cli, arguments, now),
         Command::Rollback(arguments) => rollback::run(cli, arguments, now).await,
         Command::Allow(arguments) => allow::run(cli, arguments, now),
+        Command::Adopt(arguments) => adopt::run(cli, arguments, now).await,
+        Command::Reset(_) => reset::image(cli),
+        Command::Leave { in_transaction } => leave::run(cli, *in_transaction, now).await,
+        Command::Apply(arguments) => apply::run(cli, arguments, now).await,
         Command::Unpin(_) => unpin::run(cli, now),
+        Command::Completions { shell } => generate::completions(*shell),
+        Command::Man { page } => generate::man(*page),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the commands share that only change what is remembered: `hold`, `unhold`, `allow`.
 
-use super::run::{Turn, exclusive};
+use super::run::{Locks, Turn, exclusive};
 use super::{complain, layout, load_configuration, selected};
 use crate::cli::Cli;
 use crate::decision::Reason;
@@ -9,7 +9,6 @@ use crate::outcome::exit_code;
 use crate::report::{AgentReport, Document, build, document::SCHEMA};
 use crate::state::agent::{AgentState, Quarantined};
 use crate::state::history::{self, Header, OperatorEvent};
-use crate::state::lock::Lock;
 use crate::state::operator::Hold;
 use crate::state::{Layout, files};
 use crate::tick::Mode;
@@ -73,7 +72,7 @@ pub(super) fn refuse(message: &str, hint: &str) {
 
 /// Takes the lock of a run for a command that changes something on this host. Without it: the exit
 /// code; why was said.
-pub(super) fn lock(layout: &Layout, command: &str) -> Result<Result<Option<Lock>, u8>> {
+pub(super) fn lock(layout: &Layout, command: &str) -> Result<Result<Option<Locks>, u8>> {
     if layout.root != Path::new("/") {
         refuse(
             "nothing is changed under another root than /",

@@ -1,15 +1,19 @@
+use super::logging::is_journal;
 use super::operator::refuse;
 use super::{
     ConfiguredAgent, complain, layout, load_configuration, misconfigured, nothing_configured,
     print, selected,
 };
+use crate::announce;
 use crate::by_hand::Request;
 use crate::cli::{Cli, RunArguments};
 use crate::config::Policy;
 use crate::decision::Reason;
 use crate::host;
+use crate::installer::{self, Role};
 use crate::outcome::{self, State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
+use crate::plan::{Plan, Work};
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build};
 use crate::state::agent::AgentState;
@@ -21,8 +25,8 @@ use crate::tick::{Context, Mode, serve};
 use adapters::ProcessRunner;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use tokio::time::Instant;
 
 /// `run`, with or without `--dry-run`.
@@ -48,11 +52,6 @@ pub(super) async fn execute(
     } else {
         Mode::Act
     };
-    let detail = if arguments.dry_run {
-        Detail::Explanation
-    } else {
-        Detail::Conclusion
-    };
     if mode == Mode::Act && layout.root != Path::new("/") {
         let _ = writeln!(
             io::stderr(),
@@ -61,10 +60,16 @@ pub(super) async fn execute(
         return Ok(2);
     }
     let configuration = load_configuration(cli);
+    let terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
+    let installer = (mode == Mode::Act && !arguments.in_process)
+        .then(|| installer::needed(&layout, cli.for_installer(), terminal))
+        .flatten();
+    let role = installer.as_ref().map_or(Role::Alone, Role::Decider);
     if nothing_configured(&configuration).is_err() {
         if mode == Mode::Act && is_root && cli.config.is_none() {
-            if let Turn::Ours(_lock) = exclusive(&layout, mode, is_root)? {
-                release_orphans(&layout, &[], now);
+            if let Turn::Ours(locks) = exclusive(&layout, mode, is_root)? {
+                let _locks = locks.map(|locks| locks.for_role(role));
+                see_to_orphans(&layout, role, &[], now).await;
             }
         }
         return not_configured(cli, arguments, now);
@@ -90,8 +95,8 @@ pub(super) async fn execute(
             .find(|(known, _)| known == name)?;
         agent.1.as_ref().ok()
     };
-    let _lock = match exclusive(&layout, mode, is_root)? {
-        Turn::Ours(lock) => lock,
+    let _locks = match exclusive(&layout, mode, is_root)? {
+        Turn::Ours(locks) => locks.map(|locks| locks.for_role(role)),
         Turn::Not(reason, why) => {
             let document = Document::new(now, host::name(), turned_away(&agents, reason, &why));
             print(cli, &document, arguments.json, Detail::Conclusion, now)?;
@@ -101,7 +106,7 @@ pub(super) async fn execute(
     // An agent that is missing may stand in a file that cannot be read, or in another folder.
     if mode == Mode::Act && cli.config.is_none() && configuration.problems.is_empty() {
         let names = configuration.agents.iter().map(|(name, _)| name.as_str());
-        release_orphans(&layout, &names.collect::<Vec<_>>(), now);
+        see_to_orphans(&layout, role, &names.collect::<Vec<_>>(), now).await;
     }
     let runner = ProcessRunner::new();
     let context = Context {
@@ -115,6 +120,7 @@ pub(super) async fn execute(
         is_root,
         host: host::name(),
         stop: StopRequest::default(),
+        role,
     };
     let mut reports = Vec::new();
     for (name, policy) in agents {
@@ -127,19 +133,49 @@ pub(super) async fn execute(
         });
     }
     let document = Document::new(now, context.host.clone(), reports);
-    let mut told = vec![print(cli, &document, arguments.json, detail, now)];
-    if mode == Mode::Act {
-        let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
-        told.push(publish(&layout, &document, &names));
+    let code = exit_code(&document, arguments, policy, now);
+    let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
+    Ok(tell((cli, arguments), (&layout, &names), &document, code))
+}
+
+/// Tells what came of a run: the journal, whoever called, and everybody who asks later. The exit code
+/// then.
+fn tell(
+    (cli, arguments): (&Cli, &RunArguments),
+    (layout, configured): (&Layout, &[&String]),
+    document: &Document,
+    mut code: u8,
+) -> u8 {
+    let now = document.generated_at;
+    let detail = if arguments.dry_run {
+        Detail::Explanation
+    } else {
+        Detail::Conclusion
+    };
+    let mut told = Vec::new();
+    if arguments.json || !is_told_otherwise(arguments, document, code) {
+        told.push(print(cli, document, arguments.json, detail, now));
     }
-    let mut code = exit_code(&document, arguments, policy, now);
+    if !arguments.dry_run {
+        for report in &document.agents {
+            announce::tick(report, code == 0);
+        }
+        told.push(publish(layout, document, configured));
+    }
     // What came of a change must not be lost with a disk that is full. Not 26, after which nothing
     // would have been changed.
     for error in told.into_iter().filter_map(Result::err) {
         complain(&error);
         code = most_urgent([code, outcome::exit_code(Reason::InternalError)]);
     }
-    Ok(code)
+    code
+}
+
+/// Whether nobody is to read the report on standard output: the journal has it, or cron would mail
+/// that nothing has happened.
+fn is_told_otherwise(arguments: &RunArguments, document: &Document, code: u8) -> bool {
+    let news = document.changed || code != 0;
+    arguments.scheduled && (is_journal() || (!news && !io::stdout().is_terminal()))
 }
 
 /// Whether it is one agent; says so where it is not.
@@ -210,7 +246,28 @@ async fn serve_by_hand(
 
 /// Gives back the pins of agents that are not configured any more. A fault there keeps no
 /// configured agent from its turn.
-fn release_orphans(layout: &Layout, configured: &[&str], now: DateTime<Utc>) {
+async fn see_to_orphans(layout: &Layout, role: Role<'_>, configured: &[&str], now: DateTime<Utc>) {
+    let done = match role {
+        Role::Alone | Role::Installer(_) => release_orphans(layout, configured, now),
+        Role::Decider(installer) => match pin::has_orphans(layout, configured) {
+            Ok(true) => {
+                let plan = Plan::new("", Work::GiveBack, now);
+                installer.carry_out(layout, &plan).await.map(|_| ())
+            }
+            other => other.map(|_| ()),
+        },
+    };
+    if let Err(error) = done {
+        tracing::warn!("a pin of an agent that is not configured any more stays: {error:#}");
+    }
+}
+
+/// Gives them back in this process.
+pub(super) fn release_orphans(
+    layout: &Layout,
+    configured: &[&str],
+    now: DateTime<Utc>,
+) -> Result<()> {
     let host = host::name();
     let scene = Scene {
         layout,
@@ -218,14 +275,28 @@ fn release_orphans(layout: &Layout, configured: &[&str], now: DateTime<Utc>) {
         called: "tick",
         now,
     };
-    if let Err(error) = pin::release_orphans(&scene, configured) {
-        tracing::warn!("a pin of an agent that is not configured any more stays: {error:#}");
+    pin::release_orphans(&scene, configured)
+}
+
+/// What a run holds: that no other run begins, and that nobody else changes packages.
+pub(super) struct Locks {
+    _run: Lock,
+    transaction: Option<Lock>,
+}
+
+impl Locks {
+    /// Leaves the second to the installer that this process starts.
+    fn for_role(mut self, role: Role<'_>) -> Self {
+        if matches!(role, Role::Decider(_)) {
+            self.transaction = None;
+        }
+        self
     }
 }
 
 /// Whether it is our turn.
 pub(super) enum Turn {
-    Ours(Option<Lock>),
+    Ours(Option<Locks>),
     Not(Reason, String),
 }
 
@@ -239,11 +310,21 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
         return Ok(Turn::Not(Reason::NeedsRoot, why.to_owned()));
     }
     files::create_folder(&layout.run_time(), 0o755)?;
-    Ok(match acquire(&layout.lock())? {
-        Acquired::Ours(lock) => {
+    let run = match acquire(&layout.lock())? {
+        Acquired::Ours(lock) => lock,
+        Acquired::Busy(holder) => return Ok(Turn::Not(Reason::AnotherInstance, holder)),
+    };
+    // An installer may be at work although the run that started it is gone.
+    Ok(match acquire(&layout.transaction_lock())? {
+        Acquired::Ours(transaction) => {
             let folders = [layout.agents(), layout.journals(), layout.run_time()];
-            files::sweep(&folders.each_ref().map(std::path::PathBuf::as_path), 0);
-            Turn::Ours(Some(lock))
+            files::sweep(&folders.each_ref().map(PathBuf::as_path), 0);
+            // A plan there is of a run that is gone.
+            files::empty(&layout.plans());
+            Turn::Ours(Some(Locks {
+                _run: run,
+                transaction: Some(transaction),
+            }))
         }
         Acquired::Busy(holder) => Turn::Not(Reason::AnotherInstance, holder),
     })
@@ -252,7 +333,7 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
 /// Writes the document for `status` and monitoring, which need neither root nor a network.
 ///
 /// A run over some agents leaves what is known of the others, and the age of that.
-fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
+pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
     // One that cannot be read is as good as none: it is replaced.
     let kept = files::read_if_there(&layout.status());
     let kept = kept

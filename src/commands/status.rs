@@ -2,6 +2,7 @@ use super::{layout, load_configuration, misconfigured, print, selected};
 use crate::cli::{Cli, StatusArguments};
 use crate::decision::Reason;
 use crate::host;
+use crate::installer::Role;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document};
 use crate::state::files;
@@ -61,6 +62,7 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
                     is_root: rustix::process::geteuid().is_root(),
                     host: host::name(),
                     stop: StopRequest::default(),
+                    role: Role::Alone,
                 };
                 serve(&context, name, policy).await
             }

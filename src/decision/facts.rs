@@ -1,4 +1,5 @@
 use super::back_off::FailedAttempts;
+use super::gate::Timing;
 use crate::config::Downgrade;
 use crate::schedule::{Freeze, Schedule};
 use adapters::Installed;
@@ -153,6 +154,15 @@ pub struct TimingPolicy {
     pub freezes: Vec<Freeze>,
 }
 
+/// Timing that was decided already, by the process that wrote the plan.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Planned {
+    /// What opened the gate.
+    pub timing: Timing,
+    /// Until when it is open, where it closes by itself. UTC.
+    pub until: Option<DateTime<Utc>>,
+}
+
 /// Everything that [`super::decide`] looks at. All instants are UTC.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -194,6 +204,8 @@ pub struct Facts {
     pub forced: bool,
     /// What the operator said for it: `--now`, `--to`, `rollback`.
     pub forced_by: &'static str,
+    /// Timing as it was decided before, in the installer.
+    pub planned: Option<Planned>,
     /// What the policy says of timing.
     pub timing: TimingPolicy,
 }

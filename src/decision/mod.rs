@@ -24,7 +24,8 @@ mod timing;
 pub use authorize::{RepositoryFacts, authorize};
 pub use back_off::FailedAttempts;
 pub use facts::{
-    Critical, Facts, Health, HoldFact, Platform, Reading, ScheduleFact, Target, TimingPolicy,
+    Critical, Facts, Health, HoldFact, Planned, Platform, Reading, ScheduleFact, Target,
+    TimingPolicy,
 };
 pub use gate::{Decision, Gate, GateName, Reason, Timing, Verdict};
 pub use gates::decide;

@@ -1,5 +1,5 @@
 use super::compatibility::outside_range;
-use super::facts::{Critical, Facts, Health, Reading, ScheduleFact};
+use super::facts::{Critical, Facts, Health, Planned, Reading, ScheduleFact};
 use super::gate::{Gate, GateName, Reason, Timing};
 use crate::schedule::{Exemption, Freeze, Opening, Schedule};
 use adapters::version::TargetVersion;
@@ -13,7 +13,10 @@ fn critical(facts: &Facts) -> bool {
 }
 
 fn unhealthy(facts: &Facts, installed: Option<&TargetVersion>) -> Option<Timing> {
-    if matches!(facts.health.value(), Some(Health::Unhealthy(_))) {
+    let planned = facts.planned.map(|planned| planned.timing);
+    if let Some(timing @ (Timing::Unhealthy | Timing::OutsideCompatibleRange)) = planned {
+        Some(timing)
+    } else if matches!(facts.health.value(), Some(Health::Unhealthy(_))) {
         Some(Timing::Unhealthy)
     } else if outside_range(facts, installed) == Some(true) {
         Some(Timing::OutsideCompatibleRange)
@@ -92,6 +95,16 @@ pub(super) fn gate(
     } = &facts.schedule
     {
         return hands_off(source);
+    }
+    if let Some(Planned { timing, until }) = facts.planned {
+        let text = format!("decided before: {}", timing.reason().as_str());
+        return match until {
+            Some(until) if now >= until => {
+                let gate = Gate::closed(NAME, Reason::WindowClosing, text);
+                (gate, None)
+            }
+            _ => opened(timing, text, until),
+        };
     }
     if critical(facts) && facts.timing.critical_opens {
         let text = "the version server marks this update as critical";

@@ -1,6 +1,7 @@
 //! What the host itself says: the agent's unit, and who holds the package.
 
 use super::{Gathered, Sources};
+use crate::ancestor;
 use crate::config::RepositorySource;
 use crate::decision::{HoldFact, Reading, Target};
 use crate::host;
@@ -118,6 +119,12 @@ pub async fn holds<R: Runner>(
         found.push(adapters::Hold::certain(
             "apt-mark hold".to_owned(),
             format!("apt-mark unhold {package}"),
+        ));
+    }
+    if let Some((place, release)) = ancestor::in_charge(sources.layout, package.as_str()) {
+        found.push(adapters::Hold::certain(
+            format!("Teleport's earlier updater still serves it by {place}"),
+            release,
         ));
     }
     let facts = found.into_iter().map(|hold| HoldFact {

@@ -1,5 +1,6 @@
 //! The probe of `health.http`: one GET on this host, of which only the status counts.
 
+use rustix::fs::Access;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,6 +42,19 @@ impl HttpTarget {
         parsed.ok_or_else(|| InvalidTarget {
             text: text.escape_debug().take(200).collect(),
         })
+    }
+
+    /// Whether it is a socket that is not there, or not ours, for a process without root's powers and
+    /// with temporary folders of its own.
+    pub(super) fn is_hidden(&self) -> bool {
+        let Self::Unix { socket, .. } = self else {
+            return false;
+        };
+        let is_private = ["/tmp", "/var/tmp"]
+            .iter()
+            .any(|folder| socket.starts_with(folder));
+        let may_use = rustix::fs::access(socket, Access::READ_OK | Access::WRITE_OK);
+        is_private || may_use == Err(rustix::io::Errno::ACCESS)
     }
 
     fn parse_loopback(text: &str) -> Option<Self> {

@@ -84,6 +84,7 @@ impl Watch {
                 Word::NotYet(format!("the unit never became ready ({step})"))
             }
             UnitState::Inactive(_) | UnitState::Masked => Word::Works,
+            UnitState::OneShot => probe.map_or(Word::Works, Word::NotYet),
             UnitState::Unknown(_) => match probe {
                 Some(why) => Word::NotYet(why),
                 None if sample.probes.is_empty() => Word::CannotTell,

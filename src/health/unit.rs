@@ -2,8 +2,7 @@ use adapters::{CommandOutput, CommandSpec, Interruption};
 use std::time::Duration;
 
 /// The properties that are asked for; names as in org.freedesktop.systemd1(5).
-const PROPERTIES: &str =
-    "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,CanReload";
+const PROPERTIES: &str = "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,CanReload,Type,RemainAfterExit";
 
 /// Asks systemd for one unit. Needs neither root nor a password agent.
 pub fn query(unit: &str) -> CommandSpec {
@@ -50,6 +49,8 @@ pub enum UnitState {
     InTransition(String),
     /// Masked: it cannot be started.
     Masked,
+    /// It runs and ends, and the next start is a new program: only probes can tell how it does.
+    OneShot,
     /// systemd does not know it, or gave no answer.
     Unknown(String),
 }
@@ -90,6 +91,17 @@ impl UnitSample {
         if !output.returned_zero() || property("LoadState").is_empty() {
             let cause = output.stderr.lines().next().unwrap_or("no answer");
             return Self::unknown(format!("systemctl: {cause}"));
+        }
+        // Without RemainAfterExit it runs and ends, and the next start is a new program anyway: neither sick nor to be
+        // restarted. The updater itself is one, in the middle of its own update.
+        let ends = property("Type") == "oneshot" && property("RemainAfterExit") != "yes";
+        if ends && property("LoadState") == "loaded" {
+            return Self {
+                state: UnitState::OneShot,
+                restarts: 0,
+                main_pid: None,
+                can_reload: false,
+            };
         }
         let sub_state = property("SubState").to_owned();
         let state = match (property("LoadState"), property("ActiveState")) {
@@ -147,6 +159,14 @@ mod tests {
             (
                 "LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n",
                 UnitState::Inactive("disabled".into()),
+            ),
+            (
+                "LoadState=loaded\nActiveState=activating\nSubState=start\nMainPID=7\nType=oneshot\n",
+                UnitState::OneShot,
+            ),
+            (
+                "LoadState=loaded\nActiveState=failed\nResult=exit-code\nType=oneshot\n",
+                UnitState::OneShot,
             ),
             (
                 "LoadState=masked\nActiveState=inactive\n",

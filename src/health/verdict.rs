@@ -36,7 +36,10 @@ impl Sample {
         let unit = self.unit.as_ref().is_some_and(|unit| match unit.state {
             UnitState::Failed(_) | UnitState::AutoRestart(_) | UnitState::InTransition(_) => true,
             UnitState::Active => unit.restarts > restarts_before.unwrap_or(0),
-            UnitState::Inactive(_) | UnitState::Masked | UnitState::Unknown(_) => false,
+            UnitState::Inactive(_)
+            | UnitState::Masked
+            | UnitState::OneShot
+            | UnitState::Unknown(_) => false,
         });
         unit || (self.probes_count() && self.first_failure().is_some())
     }
@@ -62,6 +65,9 @@ pub fn verdict(samples: &[Sample]) -> Health {
                 return Health::Unhealthy(format!("the unit failed ({result})"));
             }
             UnitState::Masked => return Health::Stopped("the unit is masked".to_owned()),
+            UnitState::OneShot if last.probes.is_empty() => {
+                return Health::Stopped("the unit runs and ends, and there is no probe".to_owned());
+            }
             UnitState::Inactive(enabled) => {
                 return Health::Stopped(format!("the unit is inactive ({enabled})"));
             }
@@ -76,7 +82,10 @@ pub fn verdict(samples: &[Sample]) -> Health {
                     "the unit crashed and waits for its restart ({result})"
                 ));
             }
-            UnitState::Active | UnitState::InTransition(_) | UnitState::Unknown(_) => {}
+            UnitState::Active
+            | UnitState::InTransition(_)
+            | UnitState::OneShot
+            | UnitState::Unknown(_) => {}
         }
     }
     if last.first_failure().is_some()

@@ -32,6 +32,14 @@ pub fn sweep(folders: &[&Path], below: u8) {
     }
 }
 
+/// Removes the files of a folder. Only for who holds the lock.
+pub fn empty(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        // What cannot be removed now is met again by the next run.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
 /// Replaces a file as a whole: readers see the old content or the new, also after a power cut.
 ///
 /// The order is what makes it so: content synced before the rename, the folder after it.
@@ -163,6 +171,15 @@ mod tests {
             .collect();
         left.sort();
         assert_eq!(left, ["new-name", "state.json"]);
+    }
+
+    #[test]
+    fn a_folder_is_emptied_but_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("demo.json"), "{}").unwrap();
+        empty(folder.path());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        empty(&folder.path().join("missing"));
     }
 
     #[test]

@@ -120,6 +120,16 @@ pub struct OperatorEvent<'a> {
     pub why: Option<&'a str>,
 }
 
+/// What `adopt` took over from the ancestor.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdoptionEvent<'a> {
+    /// What every line has.
+    #[serde(flatten)]
+    pub header: Header<'a>,
+    /// What was done, in this order.
+    pub steps: &'a [String],
+}
+
 /// Who did something.
 #[derive(Clone, Debug, Serialize)]
 pub struct Actor<'a> {

@@ -14,6 +14,8 @@ pub mod journal;
 pub mod lock;
 /// The operator's pause, and what ends it.
 pub mod operator;
+/// What the package manager printed.
+pub mod transcripts;
 
 use std::path::{Path, PathBuf};
 
@@ -73,6 +75,21 @@ impl Layout {
         self.journals().join(format!("{agent}.json"))
     }
 
+    /// The folder of the plans for the installer.
+    pub fn plans(&self) -> PathBuf {
+        self.state().join("plans")
+    }
+
+    /// The plan for one agent, or with an empty name for those that are not configured any more.
+    pub fn plan(&self, agent: &str) -> PathBuf {
+        self.plans().join(format!("{agent}.json"))
+    }
+
+    /// What came of that plan. In memory: a disk that ran full meanwhile must not hide it.
+    pub fn outcome(&self, agent: &str) -> PathBuf {
+        self.run_time().join(format!("{agent}.outcome"))
+    }
+
     /// What the package manager printed in each transaction.
     pub fn transcripts(&self) -> PathBuf {
         self.state().join("transcripts")
@@ -91,6 +108,11 @@ impl Layout {
     /// The lock of a run.
     pub fn lock(&self) -> PathBuf {
         self.run_time().join("lock")
+    }
+
+    /// The lock of whoever may change packages: a run, or the installer that it has started.
+    pub fn transaction_lock(&self) -> PathBuf {
+        self.run_time().join("transaction.lock")
     }
 
     /// The append-only record.

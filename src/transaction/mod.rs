@@ -4,109 +4,40 @@
 //! [`drive`], which looks at the host, takes the next [`step`], and looks again, until one version is
 //! installed, whole and observed, or nothing can be done any more.
 
+/// What came of a change.
+mod applied;
 /// What is looked at, and the agent's service.
 pub(crate) mod observe;
 /// Who else is at work on the package database.
 pub(crate) mod quiet;
+/// What a half-made change is repaired with.
+mod repairs;
+/// The agent, and what a change to its package needs.
+mod scene;
 /// What is recorded when it is over.
 mod settle;
 /// What follows from the evidence. Pure.
 mod step;
 
-use crate::config::Policy;
+pub(crate) use applied::Applied;
+pub(crate) use scene::Scene;
+
+use crate::announce;
 use crate::decision::Reason;
-use crate::health::probe::{Examination, Probes};
-use crate::host;
-use crate::packages;
-use crate::report::build;
+
 use crate::state::agent::AgentState;
 use crate::state::files;
 use crate::state::journal::{Event, Journal, Phase, Transaction, Undo, UndoKind};
-use crate::stop::{Inhibitor, StopRequest};
-use crate::tick::Context;
-use adapters::{CommandSpec, Failure, Installed, PackageManager, Runner};
+use adapters::{CommandSpec, Failure, Installed, Runner};
 use anyhow::{Context as _, Result};
 use observe::{Observed, look, observe};
-use quiet::{MARK, lock_holder, wait_until_quiet};
+use quiet::{lock_holder, wait_until_quiet};
+use repairs::{absorb, cannot_repair, forget_repairs, keep_hold, means, repair};
 use settle::{End, settled};
 use step::{Blame, Files, Finding, Means, Step, next_step};
 
 /// What began a transaction that only repairs.
 pub(crate) const REPAIR: &str = "repair";
-
-/// The agent, and what a change to its package needs.
-#[derive(Debug)]
-pub(crate) struct Scene<'a, R> {
-    /// The tick.
-    pub context: &'a Context<'a, R>,
-    /// The agent's name.
-    pub agent: &'a str,
-    /// Its policy.
-    pub policy: &'a Policy,
-    /// The host's package manager.
-    pub manager: &'a dyn PackageManager,
-    /// How to tell that it works.
-    pub probes: Probes,
-    /// Whether somebody wants us to stop.
-    pub stop: StopRequest,
-}
-
-/// What came of a change.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Applied {
-    /// `updated`, `rolled_back`, `restart_pending`, or what went wrong.
-    pub reason: Reason,
-    /// The same for a person, one line.
-    pub message: String,
-    /// The way out, where there is one.
-    pub hint: Option<String>,
-    /// What deserves attention and stopped nothing.
-    pub warnings: Vec<String>,
-    /// What the package database says afterwards.
-    pub installed: Option<Installed>,
-    /// The agent afterwards.
-    pub examination: Option<Examination>,
-}
-
-impl<R: Runner> Scene<'_, R> {
-    fn runner(&self) -> &R {
-        self.context.runner
-    }
-
-    fn unit(&self) -> Option<&str> {
-        self.probes
-            .unit
-            .as_ref()
-            .and_then(|unit| unit.as_deref().ok())
-    }
-
-    /// The unit, for the journal.
-    pub(crate) fn unit_name(&self) -> Option<String> {
-        self.unit().map(str::to_owned)
-    }
-
-    /// Goes on to the next phase. Where the disk does not take it the work goes on: the phase
-    /// before leads a later start to the same step, by what it finds on the host.
-    fn note(&self, journal: &mut Journal, event: Event, warnings: &mut Vec<String>) {
-        let now = self.context.later();
-        if let Err(error) = journal.record(self.context.layout, self.agent, event, now) {
-            warnings.push(format!("the journal is behind: {error:#}"));
-            journal.phase = journal.phase.after(event).unwrap_or(journal.phase);
-        }
-    }
-
-    fn inhibitor(&self) -> Inhibitor {
-        Inhibitor::take(&format!("updating {}", self.policy.package))
-    }
-
-    /// A command of the transaction: marked, so that it is found again, with its output in files.
-    fn marked(&self, command: CommandSpec, change: &Transaction) -> CommandSpec {
-        command
-            .with_environment(MARK, change.id.clone())
-            .within(self.policy.transaction_deadline)
-            .recorded_at(self.context.layout.transcripts().join(&change.id))
-    }
-}
 
 /// Makes the change that `journal` is about to hold, with the manager's own command or with that
 /// for a bare package file.
@@ -161,9 +92,11 @@ pub(crate) async fn recover<R: Runner>(
 ) -> Result<Applied> {
     let change = transaction(journal)?;
     tracing::warn!(
-        agent = scene.agent,
-        from = change.from.as_str(),
-        to = change.to.as_str(),
+        MESSAGE_ID = announce::TAKEN_UP,
+        AGENT_UPDATER_AGENT = scene.agent,
+        AGENT_UPDATER_REASON = change.trigger.as_str(),
+        AGENT_UPDATER_FROM = change.from.as_str(),
+        AGENT_UPDATER_TO = change.to.as_str(),
         phase = ?journal.phase,
         "taking up a change that was cut off"
     );
@@ -204,27 +137,19 @@ async fn drive<R: Runner>(
             let (installed, end) = (Some(installed), End::Old(None));
             return Ok(settled(scene, (journal, state), installed, end, run));
         }
-        if let Err(holder) = quiet(scene, &change).await {
+        if !scene.only_look
+            && let Err(holder) = quiet(scene, &change).await
+        {
             return Ok(Applied::later(Reason::PackageManagerBusy, &holder, run));
         }
-        if run.cut_off || run.told.is_some() {
+        if !scene.only_look && (run.cut_off || run.told.is_some()) {
             absorb(scene, &mut run.warnings).await;
         }
         let (installed, finding) = look(scene, &change).await;
         keep_hold(scene, journal, &installed, &mut run.warnings).await;
         let step = next(scene, journal, &change, &finding, &run);
-        if let Some(text) = no_room(scene) {
-            if matches!(
-                step,
-                Step::Finish | Step::PutNew | Step::PutOld(_) | Step::GiveUp
-            ) {
-                // A repair would fail like what it repairs, and must not be counted.
-                return Ok(Applied::without_room(scene.agent, &text, &finding, run));
-            }
-            if let Some(Failure::Unexpected(_)) = &run.told {
-                // What the package manager said of it did not come to the disk either.
-                run.told = Some(Failure::DiskFull(text));
-            }
+        if let Some(applied) = cannot_repair(scene, &step, &finding, &mut run) {
+            return Ok(applied);
         }
         match step {
             Step::Leave => {
@@ -283,7 +208,10 @@ async fn drive<R: Runner>(
                         let why = "asked to stop before the new version was observed";
                         return Ok(Applied::later(Reason::Interrupted, why, run));
                     }
-                    Observed::Sick(_, why) if is_new && self::means(scene, &change).old => {
+                    Observed::Sick(_, why) if scene.only_look => {
+                        return Ok(Applied::later(Reason::UnhealthyAfterUpdate, &why, run));
+                    }
+                    Observed::Sick(_, why) if is_new && repairs::means(scene, &change).old => {
                         condemn(scene, journal, UndoKind::Sick, why, &mut run.warnings);
                     }
                     observed => {
@@ -297,20 +225,6 @@ async fn drive<R: Runner>(
                 }
             }
         }
-    }
-}
-
-/// Repairs without room were none: they are tried again once there is some.
-fn forget_repairs<R: Runner>(
-    scene: &Scene<'_, R>,
-    journal: &mut Journal,
-    warnings: &mut Vec<String>,
-) {
-    if let Some(change) = &mut journal.transaction {
-        change.repairs = 0;
-    }
-    if let Err(error) = journal.write(scene.context.layout, scene.agent) {
-        warnings.push(format!("the journal is behind: {error:#}"));
     }
 }
 
@@ -355,18 +269,6 @@ fn next<R: Runner>(
     step
 }
 
-/// Where there is no room left at all, in words. Less than a transaction may begin with is enough to
-/// end one.
-fn no_room<R: Runner>(scene: &Scene<'_, R>) -> Option<String> {
-    const BYTES: u64 = 1024 * 1024;
-    const FILES: u64 = 16;
-    let free = host::free_space(scene.context.layout);
-    let full = free
-        .iter()
-        .find(|free| free.bytes < BYTES || free.files.is_some_and(|files| files < FILES))?;
-    Some(format!("no room is left in {}", full.folder))
-}
-
 /// Waits for others at the package manager, and for what an earlier run of ours left behind.
 async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<(), String> {
     let mut files = Vec::new();
@@ -380,61 +282,6 @@ async fn quiet<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Result<
     }
     let locks = scene.manager.locks();
     wait_until_quiet(scene.context.layout, locks, &change.id, &files).await
-}
-
-/// Remembers an administrator's hold before a repair, and gives it back afterwards. The journal has
-/// it on disk before any file is put in place.
-async fn keep_hold<R: Runner>(
-    scene: &Scene<'_, R>,
-    journal: &mut Journal,
-    installed: &Result<Installed, Failure>,
-    warnings: &mut Vec<String>,
-) {
-    let (Ok(installed), Some(change)) = (installed, &mut journal.transaction) else {
-        return;
-    };
-    if installed.is_held() {
-        change.held = true;
-    } else if change.held
-        && matches!(installed, Installed::Present(_))
-        && let Some(command) = scene.manager.hold_again(&change.package)
-    {
-        match scene.runner().run(&command).await {
-            Ok(output) if output.returned_zero() => {}
-            Ok(output) => warnings.push(format!("`{command}` failed: {}", output.exit)),
-            Err(failure) => warnings.push(format!("`{command}` failed: {failure}")),
-        }
-    }
-}
-
-/// Leaves no journal of the database's own behind, over which a later transaction would stumble.
-async fn absorb<R: Runner>(scene: &Scene<'_, R>, warnings: &mut Vec<String>) {
-    let Some(command) = scene.manager.absorb() else {
-        return;
-    };
-    match scene.runner().run(&command).await {
-        Ok(output) if output.returned_zero() => {}
-        Ok(output) => warnings.push(format!("`{command}` failed ({})", output.exit)),
-        Err(failure) => warnings.push(format!("`{command}` failed: {failure}")),
-    }
-}
-
-fn means<R: Runner>(scene: &Scene<'_, R>, change: &Transaction) -> Means {
-    let now = scene.context.later();
-    let usable = |package: &crate::state::journal::KeptPackage| {
-        packages::check(package).is_ok()
-            && !packages::is_revoked(
-                scene.context.layout,
-                scene.manager,
-                &package.signing_key,
-                now,
-            )
-    };
-    Means {
-        new: change.new.as_ref().is_some_and(usable),
-        old: change.old.as_ref().is_some_and(usable),
-        finish: scene.manager.finish(&change.package).is_some(),
-    }
 }
 
 /// What is wrong, for a person: what the package manager said, else what was found.
@@ -454,78 +301,17 @@ fn condemn<R: Runner>(
     cause: String,
     warnings: &mut Vec<String>,
 ) {
-    tracing::warn!(agent = scene.agent, %cause, "putting the version before back");
     if let Some(change) = &mut journal.transaction {
+        tracing::warn!(
+            MESSAGE_ID = announce::GOING_BACK,
+            AGENT_UPDATER_AGENT = scene.agent,
+            AGENT_UPDATER_REASON = change.trigger.as_str(),
+            AGENT_UPDATER_FROM = change.to.as_str(),
+            AGENT_UPDATER_TO = change.from.as_str(),
+            %cause,
+            "putting the version before back"
+        );
         change.undo = Some(Undo { kind, cause });
     }
     scene.note(journal, Event::Condemned, warnings);
-}
-
-/// Runs one repair; that it was tried is on disk before.
-async fn repair<R: Runner>(
-    scene: &Scene<'_, R>,
-    journal: &mut Journal,
-    command: CommandSpec,
-    run: &mut Run,
-) -> Result<()> {
-    if let Some(change) = &mut journal.transaction {
-        change.repairs += 1;
-    }
-    let layout = scene.context.layout;
-    let written = journal.write(layout, scene.agent);
-    // The phase leads a later start here, and this one counts by itself: a disk that is full must
-    // not leave the package half installed.
-    let written = written.and_then(|()| files::create_folder(&layout.transcripts(), 0o700));
-    if let Err(error) = written {
-        let text = format!("the journal is behind: {error:#}");
-        run.warnings.push(text);
-    }
-    let command = scene.marked(command, &transaction(journal)?);
-    run.told = match scene.runner().run(&command).await {
-        Ok(output) => match scene.manager.read_install_file(&output) {
-            Ok(lines) => {
-                run.warnings.extend(lines);
-                None
-            }
-            Err(failure) => Some(output.blame(failure)),
-        },
-        Err(failure) => Some(failure),
-    };
-    Ok(())
-}
-
-impl Applied {
-    /// Nothing was begun, and nothing is remembered of it.
-    fn not_begun(reason: Reason, message: String) -> Self {
-        Self {
-            reason,
-            message,
-            hint: None,
-            warnings: Vec::new(),
-            installed: None,
-            examination: None,
-        }
-    }
-
-    /// Half-way, and no room to go on or back: somebody has to make some, and a later tick goes on by
-    /// the journal.
-    fn without_room(agent: &str, text: &str, finding: &Finding, run: Run) -> Self {
-        let why = format!("{text}; {}", finding.describe());
-        Self {
-            hint: build::hint(Reason::DiskFull, agent),
-            ..Self::later(Reason::RollbackFailed, &why, run)
-        }
-    }
-
-    /// Not over: a later tick goes on by the journal.
-    fn later(reason: Reason, why: &str, run: Run) -> Self {
-        Self {
-            reason,
-            message: format!("a change is under way and goes on with the next run: {why}"),
-            hint: None,
-            warnings: run.warnings,
-            installed: None,
-            examination: None,
-        }
-    }
 }

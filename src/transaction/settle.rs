@@ -2,6 +2,7 @@
 
 use super::observe::Observed;
 use super::{Applied, REPAIR, Run, Scene};
+use crate::announce;
 use crate::by_hand::ROLLBACK;
 use crate::decision::{Reason, authorize};
 use crate::health::probe::Examination;
@@ -11,6 +12,7 @@ use crate::report::build;
 use crate::state::agent::{AgentState, Attempt, Failures, Quarantined};
 use crate::state::history;
 use crate::state::journal::{Event, HealthBefore, Journal, Phase, Transaction, UndoKind};
+use crate::state::transcripts;
 use adapters::{Failure, Installed, NativeVersion, Runner};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -66,10 +68,12 @@ pub(super) fn settled<R: Runner>(
     };
     let told = run.told.clone();
     let mut applied = applied(scene, &change, installed, end, run);
+    announce::ended(scene.agent, &change, applied.reason, &applied.message);
     remember(scene, state, &change, &applied, told.as_ref());
     let recorded = state
         .store(scene.context.layout, scene.agent)
         .and_then(|()| record(scene, state, &change));
+    transcripts::rotate(scene.context.layout, scene.agent, transcripts::KEPT);
     // The change is made: a full disk must not hide what came of it.
     if let Err(error) = recorded {
         applied.warnings.push(format!("not recorded: {error:#}"));

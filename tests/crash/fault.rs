@@ -3,11 +3,13 @@
 //! What the report says is looked at, and what was done: nothing is begun that the journal does not
 //! say, no version is blamed for a disk, and the agent works.
 
-use crate::own::calls;
-use crate::scene::Scene;
+use crate::laboratory::Output;
+use crate::own::{NO_WORD, calls};
+use crate::points::{Point, Victim};
+use crate::scene::{Scene, Side};
+use crate::tally::Outcome;
 use crate::trace::Call;
 use crate::tree;
-use crate::{Outcome, Point, Victim};
 
 /// The calls that change a file, and so are told what the disk cannot do.
 const FAIL: [&str; 14] = [
@@ -36,6 +38,9 @@ const BROKEN: &str = "Input/output error";
 
 /// How a change ends that can go neither on nor back, and is taken up when there is room.
 const HALF_WAY: &str = "goes on with the next run: ";
+
+/// What the look at the host says of an rpm that printed nothing.
+const UNASKED: [&str; 2] = ["problem: rpm -q:", "problem: rpm -V:"];
 
 /// Folders of the memory, which no disk fills.
 const MEMORY: [&str; 3] = ["/run/", "/tmp/", "/dev/shm/"];
@@ -86,12 +91,19 @@ pub(crate) fn fail(scene: &Scene, call: &str, nth: usize, error: &str, on: &str)
     let words = match (call, error) {
         // What cannot be linked is copied, and nothing is missing then.
         ("link" | "linkat", _) if output.code == 0 => "",
+        // The installer's word for the decider is read at once, and the decider publishes the status, too.
+        _ if output.code == 0
+            && scene.side == Side::Installer
+            && hit.is_some_and(|line| line.contains("/run/agent-updater")) =>
+        {
+            ""
+        }
         (_, "EIO") => BROKEN,
         _ => NO_SPACE,
     };
     let complaint = is_on_a_file
         .then(|| {
-            complaint_of_report(Some(output.code), &output.all(), words)
+            complaint_of_report(Some(output.code), &report(scene, &output), words)
                 .or_else(|| complaint_of_order(&text))
         })
         .flatten();
@@ -114,7 +126,7 @@ pub(crate) fn fill(scene: &Scene, call: &str, nth: usize) -> Outcome {
             .filter(|line| !line.starts_with("---"))
             .last()
     });
-    let all = output.all();
+    let all = report(scene, &output);
     let complaint = if all.contains("the disk is not full") {
         Some(format!("the laboratory did not fill the disk: {all}"))
     } else {
@@ -132,14 +144,24 @@ pub(crate) fn fill(scene: &Scene, call: &str, nth: usize) -> Outcome {
 
 /// The disk runs full while the package manager works.
 pub(crate) fn fill_tree(scene: &Scene, index: usize) -> Outcome {
-    let (hit, code) = tree::at(scene, index, Victim::Disk);
+    let (hit, output, code) = tree::at(scene, index, Victim::Disk);
     let complaint = hit.as_ref().and_then(|_| {
-        let said = scene.printed();
+        let said = report(scene, &output);
         complaint_of_report(code, &said, "").or_else(|| complaint_while_full(scene, &said))
     });
     scene.host.empty_disk();
     let hit = hit.map(|hit| format!("{hit} -> exit {}", code.unwrap_or(-1)));
     ended(scene, hit, complaint)
+}
+
+/// What is said to whoever looks: where the installer could not leave word, the decider points to the
+/// journal.
+fn report(scene: &Scene, output: &Output) -> String {
+    let mut all = output.all();
+    if all.contains(NO_WORD) {
+        all += &scene.journal();
+    }
+    all
 }
 
 /// What is wrong with the report. A full disk need not be met any more, and then nothing is to be
@@ -153,10 +175,12 @@ fn complaint_of_report(code: Option<i32>, all: &str, words: &str) -> Option<Stri
         // The package manager could not be started, in a change that the journal has already.
         BROKEN if all.contains("cannot run `") => &[30],
         BROKEN => &[0, 1],
-        _ if without_status => &[1],
+        _ if without_status || all.contains(NO_WORD) => &[1],
         _ if all.contains(HALF_WAY) => &[32],
         // Taken up on the full disk: nothing was changed.
         _ if all.contains("cut off before it changed anything") => &[30],
+        // The package manager made room again when it cleared up, and its words had come to no disk.
+        _ if all.contains("was not installed: unexpected answer: exit code") => &[26, 30],
         _ => &[0, 26],
     };
     if all.contains("panicked") || code.is_none() {
@@ -166,7 +190,7 @@ fn complaint_of_report(code: Option<i32>, all: &str, words: &str) -> Option<Stri
     } else if !all.contains(words) {
         Some(format!("the report does not say why: {all}"))
     } else if code == Some(26)
-        && !["No space left", "are needed", "space"]
+        && !["No space left", "are needed", "space", "no room is left"]
             .iter()
             .any(|word| all.contains(word))
     {
@@ -203,13 +227,17 @@ fn complaint_while_full(scene: &Scene, said: &str) -> Option<String> {
         if when != "after the run" {
             let (output, _) = scene.run_failing("-e trace=openat");
             calls_for_room = output.all().contains(HALF_WAY);
-            if let Some(complaint) = complaint_of_report(Some(output.code), &output.all(), "") {
+            let all = report(scene, &output);
+            if let Some(complaint) = complaint_of_report(Some(output.code), &all, "") {
                 return Some(format!("{when}: {complaint}"));
             }
         }
         let verdict = scene.verdict();
+        // rpm itself dies of SIGBUS there, now and then, and then there is nothing to compare with.
+        let unasked = verdict.lines().any(|line| UNASKED.contains(&line.trim()));
         let problems: Vec<&str> = verdict
             .lines()
+            .filter(|_| !unasked)
             // The journal may be open, and goes on with the next run; apt writes to check.
             .filter(|line| line.starts_with("problem:"))
             .filter(|line| {

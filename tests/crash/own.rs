@@ -1,8 +1,10 @@
-//! Our own process, cut off at a call.
+//! Our own process, decider or installer, cut off at a call.
 
-use crate::scene::Scene;
+use crate::laboratory::Output;
+use crate::points::Point;
+use crate::scene::{Scene, Side};
+use crate::tally::Outcome;
 use crate::trace::{CALLS, Call};
-use crate::{Outcome, Point};
 use std::collections::HashMap;
 
 /// Every call of our process, in the order of one undisturbed update.
@@ -52,15 +54,46 @@ pub(crate) fn kills(scene: &Scene) -> Vec<Point> {
         .collect()
 }
 
+/// Every so many kills of the decider a tick follows at once, while the installer goes on.
+const BESIDE: usize = 4;
+
+/// What a decider says whose installer was killed.
+pub(crate) const NO_WORD: &str = "ended before it could say what came of it";
+
 pub(crate) fn kill(scene: &Scene, call: &str, nth: usize) -> Outcome {
-    let (_, text) = scene.run_traced(&format!(
+    let (output, text) = scene.run_traced(&format!(
         "-e trace={call} -e inject={call}:signal=KILL:when={nth}"
     ));
     // What a child left of the output says nothing about how ours ended; strace does.
     let calls: Vec<&str> = text.lines().filter(|line| line.starts_with(call)).collect();
+    let hit = (calls.len() >= nth).then(|| calls[nth - 1].to_owned());
+    let complaint = match scene.side {
+        Side::Installer if hit.is_some() => complaint_of_decider(&output),
+        Side::Decider if nth % BESIDE == 0 => {
+            let told = scene.tick_beside();
+            // Another instance is no failure of a tick, and one cut off before it changed anything
+            // says so.
+            let is_fine = ["exit: 0\n", "exit: 30\n"]
+                .iter()
+                .any(|code| told.ends_with(code));
+            (!is_fine).then(|| format!("the tick at once: {told}{}", scene.journal()))
+        }
+        _ => None,
+    };
     Outcome {
-        hit: (calls.len() >= nth).then(|| calls[nth - 1].to_owned()),
-        complaint: None,
+        hit,
+        complaint,
         recovery: scene.recover(),
     }
+}
+
+/// What is wrong with the end of a decider whose installer was killed. It may have left word before.
+pub(crate) fn complaint_of_decider(output: &Output) -> Option<String> {
+    let all = output.all();
+    let is_fine = match output.code {
+        0 => !all.contains("panicked"),
+        1 => all.contains(NO_WORD),
+        _ => false,
+    };
+    (!is_fine).then(|| format!("the decider of a killed installer: {all}"))
 }

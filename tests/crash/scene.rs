@@ -1,61 +1,80 @@
 //! One host for one cut: before it, and what has to be true after it.
 
-use crate::laboratory::{FILL, Host, Output, Setup, wait_for};
+use crate::laboratory::{Host, Setup};
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The folder of a host that the machine sees, too: for strace's words.
-const SHARED: &str = "/opt/crash";
+pub(crate) const SHARED: &str = "/opt/crash";
 /// strace with its libraries, which the host does not have.
-const STRACE: &str = "/opt/strace/ld.so --library-path /opt/strace /opt/strace/strace";
+pub(crate) const STRACE: &str =
+    "/opt/strace/ld.so --library-path /opt/strace /opt/strace/strace -y -q";
 pub(crate) const UPDATER: &str = "/opt/updater/agent-updater run --scheduled";
-/// The same with the exit code of every fault.
-const PLAIN: &str = "/opt/updater/agent-updater run";
+/// Looks at the host after a tick.
+const VERDICT: &str = "sh /opt/strace/verdict.sh";
 
-/// What is checked after each tick: lines that begin with `problem:` are what is not in order.
-const VERDICT: &str = r#"
-problem() { echo "problem: $*"; }
-if command -v dpkg-query >/dev/null && dpkg-query -W demo-agent >/dev/null 2>&1; then
-    audit="$(dpkg --audit)"; [ -z "$audit" ] || problem "dpkg --audit: $audit"
-    # Records are named by numbers; what dpkg leaves behind on a full disk (tmp.i) is none, and is
-    # overwritten by its next run.
-    left="$(ls -A /var/lib/dpkg/updates | grep '^[0-9]*$')"; [ -z "$left" ] || problem "/var/lib/dpkg/updates: $left"
-    check="$(apt-get check 2>&1)" || problem "apt-get check: $check"
-    verified="$(dpkg -V demo-agent 2>&1)"
-    files="$(printf '%s' "$verified" | grep -v '^[^ ]* c ' || true)"; [ -z "$files" ] || problem "dpkg -V: $files"
-    # The administrator's to change, and so not ours to mend.
-    [ "$verified" = "$files" ] || echo "remark: configuration differs: $verified $(head -c 200 /etc/demo-agent/config | od -c | head -n 4)"
-    status="$(dpkg-query -W -f='${db:Status-Abbrev}' demo-agent)"; [ "$status" = 'ii ' ] || problem "status: $status"
-    version="$(dpkg-query -W -f='${Version}' demo-agent)"
-else
-    version="$(rpm -q --qf '%{VERSION}\n' demo-agent 2>&1)" || problem "rpm -q: $version"
-    [ "$(printf '%s\n' "$version" | wc -l)" = 1 ] || problem "registered:" $version
-    files="$(rpm -V --noconfig demo-agent 2>&1)" || problem "rpm -V: $files"
-fi
-case "$version" in 1.0.0 | 1.1.0) ;; *) problem "version: $version" ;; esac
-echo "version: $version"
-answer="" ; for i in 1 2 3 4 5 6; do
-    answer="$(curl -sS --max-time 5 http://127.0.0.1:7777/version 2>&1)" && break; sleep 0.5
-done
-[ "$answer" = "$version" ] || problem "the agent answers: $answer"
-health="$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 http://127.0.0.1:7777/healthz)"
-[ "$health" = 200 ] || problem "healthz: $health"
-main="$(systemctl show -p MainPID --value demo-agent)"
-file="$(readlink "/proc/$main/exe")"; [ "$file" = /usr/bin/demo-agent ] || problem "main process $main: $file"
-journal=/var/lib/agent-updater/journal/demo.json
-if [ -e "$journal" ]; then
-    # Fetched ahead of a window is nothing under way.
-    grep -Eq '"phase": "(idle|prefetched)"' "$journal" || problem "journal: $(tr -d '\n' <"$journal" | cut -c1-600)"
-fi
-status="$(/opt/updater/agent-updater status --json 2>&1)" || problem "status: $status"
-case "$(printf %s "$status" | tr -d ' \n')" in *'"quarantine":[]'*) ;; *) echo "remark: quarantined" ;; esac
-litter="$(find /var/lib/agent-updater /var/cache/agent-updater /run/agent-updater /etc -name '.new-*' -o -name '.*agent-updater-new' 2>/dev/null)"
-[ -z "$litter" ] || echo "remark: left behind:" $litter
-"#;
+/// What lies beside strace, and is the same for all hosts.
+const FILES: [(&str, &str); 3] = [
+    ("verdict.sh", include_str!("verdict.sh")),
+    ("systemd-run.sh", include_str!("systemd-run.sh")),
+    (
+        "agent-updater.service",
+        include_str!("../../systemd/agent-updater.service"),
+    ),
+];
+
+/// Makes the host one on which PID 1 starts what we say, and the program as a package has it.
+const PREPARE: &str = "mv /usr/bin/systemd-run /usr/bin/systemd-run.real
+    ln -s /opt/strace/systemd-run.sh /usr/bin/systemd-run
+    ln -s /opt/updater/agent-updater /usr/bin/agent-updater";
+
+/// From here on ticks are as in life. The tick that was cut off had a unit of the same name, which
+/// cannot be made while there is a file of it.
+const INSTALL: &str =
+    "cp /opt/strace/agent-updater.service /etc/systemd/system/ && systemctl daemon-reload";
+
+/// The next tick of the timer comes long after the installer has ended, whoever waited for it.
+const INSTALLER_IS_OVER: &str = "end=$(($(date +%s) + 300))
+    while systemctl list-units --plain --no-legend --state=active,activating,deactivating,reloading \
+            'agent-updater-apply-*' | grep -q .; do
+        [ \"$(date +%s)\" -lt \"$end\" ] || { echo 'problem: the installer does not end'; break; }
+        sleep 0.1
+    done";
+
+/// One tick in its real unit; where it failed, what its units said.
+const TICK: &str = "systemctl start agent-updater.service 2>&1
+    echo \"exit: $(systemctl show -P ExecMainStatus agent-updater.service)\"";
+const SAID: &str =
+    "journalctl -q -b -o cat -n 60 -u agent-updater.service -u 'agent-updater-apply-*'";
+
+/// Whose calls are watched.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Side {
+    /// Decider and installer are one process, as where there is no systemd.
+    Alone,
+    /// A service's process, which decides.
+    Decider,
+    /// The process that PID 1 starts for it.
+    Installer,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Alone => "",
+            Self::Decider => "decider ",
+            Self::Installer => "installer ",
+        })
+    }
+}
 
 /// A host with a folder that both sides see.
 pub(crate) struct Scene {
     pub(crate) host: Host,
+    pub(crate) side: Side,
     shared: tempfile::TempDir,
 }
 
@@ -83,12 +102,18 @@ pub(crate) fn tools() -> tempfile::TempDir {
         status.is_ok_and(|status| status.success()),
         "strace cannot be copied"
     );
+    for (name, text) in FILES {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a file beside strace");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+    }
     folder
 }
 
 impl Scene {
     pub(crate) fn up(
         manager: &'static str,
+        side: Side,
         (program, tools): (&Path, &Path),
         with_disk: bool,
     ) -> Self {
@@ -115,69 +140,18 @@ impl Scene {
                 host.server.url()
             ),
         );
+        if side != Side::Alone {
+            host.shell(PREPARE);
+        }
         if with_disk {
             host.shell("sync");
         }
-        Self { host, shared }
+        Self { host, side, shared }
     }
 
     /// A file of the shared folder: on this side.
     pub(crate) fn shared(&self, name: &str) -> PathBuf {
         self.shared.path().join(name)
-    }
-
-    /// Runs the update under strace, which watches our process alone.
-    pub(crate) fn run_traced(&self, options: &str) -> (Output, String) {
-        let output = self.host.exec(&[
-            "sh",
-            "-c",
-            &format!("exec {STRACE} -D -y -q -o {SHARED}/own {options} {UPDATER}"),
-        ]);
-        (output, self.whole_trace())
-    }
-
-    /// Runs the update under strace, with the exit code of every fault.
-    pub(crate) fn run_failing(&self, options: &str) -> (Output, String) {
-        let output = self.host.exec(&[
-            "sh",
-            "-c",
-            &format!("exec {STRACE} -D -y -q -s 200 -o {SHARED}/own {options} {PLAIN}"),
-        ]);
-        (output, self.whole_trace())
-    }
-
-    /// Runs the update; once the chosen call has returned the disk is full.
-    pub(crate) fn run_filled(&self, call: &str, nth: usize, options: &str) -> (Output, String) {
-        let line = format!(
-            "{STRACE} -D -y -q -s 200 -o {SHARED}/own {options} -e inject={call}:signal=STOP:when={nth} {PLAIN} & \
-             ours=$!
-             until grep -q '^--- stopped by SIGSTOP' {SHARED}/own 2>/dev/null; do
-                 case \"$(cut -d ' ' -f 3 /proc/$ours/stat)\" in Z) break ;; esac
-                 sleep 0.02
-             done
-             ( {FILL} ) || echo 'the disk is not full'
-             kill -CONT $ours
-             wait $ours"
-        );
-        let output = self.host.exec(&["sh", "-c", &line]);
-        (output, self.whole_trace())
-    }
-
-    /// What strace wrote, once it has written how our process ended: it outlives it for a moment.
-    fn whole_trace(&self) -> String {
-        let mut text = String::new();
-        wait_for("strace has written the end of its process", || {
-            let bytes = std::fs::read(self.shared("own")).unwrap_or_default();
-            text = String::from_utf8_lossy(&bytes).into_owned();
-            let last = text.lines().last().unwrap_or_default();
-            last.starts_with("+++ ") && text.ends_with('\n')
-        });
-        text
-    }
-
-    /// What the last run of the whole tree printed.
-    pub(crate) fn printed(&self) -> String {
-        std::fs::read_to_string(self.shared("printed")).unwrap_or_default()
     }
 
     /// What is not in order, without a tick before.
@@ -186,28 +160,41 @@ impl Scene {
         output.stdout + &output.stderr
     }
 
-    /// The command that runs the update with all its processes under strace, which writes to `pipe`.
-    pub(crate) fn command_traced_whole(calls: &str) -> String {
-        format!(
-            "cat /proc/self/cgroup >{SHARED}/group.new && mv {SHARED}/group.new {SHARED}/group; \
-             exec {STRACE} -f -y -q -s 40 --seccomp-bpf -e trace={calls} -o {SHARED}/pipe {PLAIN} \
-             >{SHARED}/printed 2>&1"
-        )
+    /// What the units of decider and installer told the journal.
+    pub(crate) fn journal(&self) -> String {
+        self.host.exec(&["sh", "-c", SAID]).stdout
+    }
+
+    /// A tick at once, while the installer may be at work: the exit code of its unit.
+    pub(crate) fn tick_beside(&self) -> String {
+        let line = format!("{INSTALL}\n{TICK}");
+        self.host.exec(&["sh", "-c", &line]).stdout
     }
 
     /// Ticks until everything is in order, five at most.
     pub(crate) fn recover(&self) -> Recovery {
+        let tick = match self.side {
+            Side::Alone => format!("{UPDATER}; echo \"exit: $?\"; {VERDICT}"),
+            Side::Decider | Side::Installer => format!(
+                "{TICK}\n{VERDICT} >/run/verdict; cat /run/verdict\n\
+                 ! grep -q -e ^problem -e quarantined /run/verdict || {SAID}"
+            ),
+        };
         let mut told = String::new();
-        for tick in 1..=5 {
-            let line = format!("{UPDATER}; echo \"exit: $?\"; {VERDICT}");
-            let output = self.host.exec(&["sh", "-c", &line]);
+        for number in 1..=5 {
+            let first = match self.side {
+                Side::Alone => String::new(),
+                _ if number > 1 => String::new(),
+                _ => format!("{INSTALLER_IS_OVER}\n{INSTALL}\n"),
+            };
+            let output = self.host.exec(&["sh", "-c", &(first + &tick)]);
             let problems: Vec<&str> = output
                 .stdout
                 .lines()
                 .filter(|line| line.starts_with("problem:"))
                 .collect();
             told.extend([
-                format!("tick {tick}: "),
+                format!("tick {number}: "),
                 output.stdout.clone(),
                 output.stderr,
             ]);
@@ -221,7 +208,7 @@ impl Scene {
                         .collect()
                 };
                 return Recovery {
-                    ticks: Some(tick),
+                    ticks: Some(number),
                     version: pick("version: ").join(" "),
                     remarks: pick("remark: "),
                     told,
@@ -244,7 +231,7 @@ impl Scene {
             .join("hosts")
             .join(&self.host.name)
             .join("leader");
-        let text = std::fs::read_to_string(path).expect("the host is up");
+        let text = fs::read_to_string(path).expect("the host is up");
         text.split_whitespace()
             .next()
             .and_then(|word| word.parse().ok())

@@ -39,12 +39,9 @@ impl Call {
 
     /// Whether it changes a file: pipes, sockets and wake-ups of its own are no disk.
     pub(crate) fn is_on_a_file(&self) -> bool {
-        self.text.contains("</")
-            && !["</dev/", "</proc/", "<pipe:", "<anon_inode:"]
-                .iter()
-                .any(|no| self.text.contains(no))
-            || self.text.contains("(\"/")
-            || self.text.contains(", \"/")
+        const NO_DISK: [&str; 5] = ["</dev/", "</proc/", "\"/proc/", "<pipe:", "<anon_inode:"];
+        let has = |part: &str| self.text.contains(part);
+        (has("</") || has("(\"/") || has(", \"/")) && !NO_DISK.iter().any(|part| has(part))
     }
 }
 
@@ -90,7 +87,7 @@ const PACKAGE: [&str; 6] = [
 #[derive(Debug, Default)]
 pub(crate) struct Follower {
     /// Our own process: the first that is seen.
-    main: Option<u32>,
+    pub(crate) main: Option<u32>,
     /// The package manager's front end: the first process after our journal was written.
     pub(crate) front_end: Option<u32>,
     begun: bool,

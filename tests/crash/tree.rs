@@ -4,76 +4,92 @@
 //! The cut comes some calls after the chosen one: strace goes on while its words are read. What was
 //! hit is told as it was seen, and counts as the phase of that call.
 
-use crate::laboratory::{lab, must};
-use crate::scene::Scene;
+use crate::group::{group, kill, kill_all, payload, write, write_if_there};
+use crate::laboratory::{Output, must};
+use crate::own::complaint_of_decider;
+use crate::points::{Point, Victim};
+use crate::run::end;
+use crate::scene::{Scene, Side};
+use crate::tally::Outcome;
 use crate::trace::{CALLS, Follower, Phase};
-use crate::{Outcome, Point, Victim};
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
-use rustix::io::Errno;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, ErrorKind};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
 
-/// The phases of all the calls of one undisturbed update, in order; `None` for our own process.
-pub(crate) struct Map(Vec<(Phase, bool)>);
+/// The phases in which the package manager works.
+const THEIRS: [Phase; 5] = [
+    Phase::Start,
+    Phase::Unpack,
+    Phase::Scripts,
+    Phase::Database,
+    Phase::End,
+];
+/// The whole update.
+const ALL: [Phase; 7] = [
+    Phase::Before,
+    Phase::Start,
+    Phase::Unpack,
+    Phase::Scripts,
+    Phase::Database,
+    Phase::End,
+    Phase::After,
+];
+
+/// The phases of all the calls of one undisturbed update, in order, and whether they are our own
+/// process's.
+pub(crate) struct Map {
+    phases: Vec<(Phase, bool)>,
+    side: Side,
+}
 
 pub(crate) fn map(scene: &Scene) -> Map {
     let mut follower = Follower::default();
     let mut phases = Vec::new();
-    watch(scene, |line| {
+    let (output, _) = watch(scene, None, |line| {
         if let Some((call, phase)) = follower.see(line) {
             phases.push((phase, follower.is_main(call.process)));
         }
         false
     });
-    Map(phases)
+    assert_eq!(
+        output.code,
+        0,
+        "the undisturbed update: {}",
+        scene.printed()
+    );
+    Map {
+        phases,
+        side: scene.side,
+    }
 }
 
 impl Map {
     /// So many points in the package manager's own tree, evenly over its phases.
     pub(crate) fn manager(&self, count: usize, random: &mut StdRng) -> Vec<Point> {
-        let phases = [
-            Phase::Start,
-            Phase::Unpack,
-            Phase::Scripts,
-            Phase::Database,
-            Phase::End,
-        ];
-        self.points(&phases, false, count, random, |turn| match turn % 4 {
-            0 | 2 => Victim::Everything,
+        // Without an installer the tick is the caller's own.
+        let third = match self.side {
+            Side::Installer => Victim::Installer,
+            Side::Alone | Side::Decider => Victim::Everything,
+        };
+        self.points(&THEIRS, false, count, random, |turn| match turn % 4 {
+            0 => Victim::Everything,
             1 => Victim::FrontEnd,
+            2 => third,
             _ => Victim::Caller,
         })
     }
 
     /// So many moments of the whole update, evenly over its phases.
     pub(crate) fn host(&self, count: usize, random: &mut StdRng) -> Vec<Point> {
-        let phases = [
-            Phase::Before,
-            Phase::Start,
-            Phase::Unpack,
-            Phase::Scripts,
-            Phase::Database,
-            Phase::End,
-            Phase::After,
-        ];
-        self.points(&phases, true, count, random, |_| Victim::Host)
+        self.points(&ALL, true, count, random, |_| Victim::Host)
     }
 
     /// So many moments at which the disk runs full under the package manager.
     pub(crate) fn full(&self, count: usize, random: &mut StdRng) -> Vec<Point> {
-        let phases = [
-            Phase::Start,
-            Phase::Unpack,
-            Phase::Scripts,
-            Phase::Database,
-            Phase::End,
-        ];
-        self.points(&phases, false, count, random, |_| Victim::Disk)
+        self.points(&THEIRS, false, count, random, |_| Victim::Disk)
     }
 
     fn points(
@@ -85,7 +101,7 @@ impl Map {
         victim: impl Fn(usize) -> Victim,
     ) -> Vec<Point> {
         let mut strata: BTreeMap<Phase, Vec<usize>> = BTreeMap::new();
-        for (index, (phase, is_ours)) in self.0.iter().enumerate() {
+        for (index, (phase, is_ours)) in self.phases.iter().enumerate() {
             if wanted.contains(phase) && (ours_too || !is_ours) {
                 strata.entry(*phase).or_default().push(index);
             }
@@ -113,26 +129,24 @@ impl Map {
     /// How many calls each phase has.
     pub(crate) fn describe(&self) -> String {
         let mut counts: BTreeMap<Phase, usize> = BTreeMap::new();
-        for (phase, _) in &self.0 {
+        for (phase, _) in &self.phases {
             *counts.entry(*phase).or_default() += 1;
         }
         format!("{counts:?}")
     }
 }
 
-/// Runs the update and hands every line over until `cut` says that it cut. Our own exit code, if the
-/// process came to its end.
-fn watch(scene: &Scene, mut cut: impl FnMut(&str) -> bool) -> Option<i32> {
+/// Runs the update and hands every line over until `cut` says that it cut: what the tick said, and
+/// the exit code of the process that was watched, if it came to its end.
+fn watch(
+    scene: &Scene,
+    victim: Option<Victim>,
+    mut cut: impl FnMut(&str) -> bool,
+) -> (Output, Option<i32>) {
     let pipe = scene.shared("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.is_ok_and(|status| status.success()), "no pipe");
-    let line = Scene::command_traced_whole(CALLS);
-    let mut child = lab(&["exec", &scene.host.name, "--", "sh", "-c", &line])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("run the laboratory");
+    let child = scene.begin_traced_whole(CALLS);
     let mut reader = BufReader::new(File::open(&pipe).expect("the pipe"));
     let mut line = Vec::new();
     let (mut ours, mut has_cut, mut code) = (None, false, None);
@@ -149,22 +163,31 @@ fn watch(scene: &Scene, mut cut: impl FnMut(&str) -> bool) -> Option<i32> {
                 .split("+++ exited with ")
                 .nth(1)
                 .and_then(|rest| rest.split(' ').next()?.parse().ok());
-            // dnf leaves a gpg-agent behind, for which strace would wait.
-            kill_all(scene);
+            if has_cut && victim == Some(Victim::Installer) {
+                // What it has started goes on, and what strace says of it is read until it ends.
+                std::thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
+            } else {
+                // dnf leaves a gpg-agent behind, for which strace would wait.
+                kill_all(scene);
+            }
             break;
         }
         has_cut = has_cut || cut(&text);
         line.clear();
     }
-    let _ = child.wait();
-    code
+    (end(child), code)
 }
 
-/// Does it at the chosen call: what was hit, and our own exit code.
-pub(crate) fn at(scene: &Scene, index: usize, victim: Victim) -> (Option<String>, Option<i32>) {
+/// Does it at the chosen call: what was hit, what the tick said, and its exit code if it came to its
+/// end.
+pub(crate) fn at(
+    scene: &Scene,
+    index: usize,
+    victim: Victim,
+) -> (Option<String>, Output, Option<i32>) {
     let mut follower = Follower::default();
     let (mut count, mut hit) = (0, None);
-    let code = watch(scene, |line| {
+    let (mut output, code) = watch(scene, Some(victim), |line| {
         let Some((call, phase)) = follower.see(line) else {
             return false;
         };
@@ -178,6 +201,7 @@ pub(crate) fn at(scene: &Scene, index: usize, victim: Victim) -> (Option<String>
             Victim::Everything => kill_all(scene),
             Victim::FrontEnd => kill(scene, follower.front_end.unwrap_or(call.process)),
             Victim::Caller => kill(scene, call.process),
+            Victim::Installer => kill(scene, follower.main.unwrap_or(call.process)),
             Victim::Disk => {
                 // Nothing moves meanwhile.
                 let group = group(scene);
@@ -195,11 +219,16 @@ pub(crate) fn at(scene: &Scene, index: usize, victim: Victim) -> (Option<String>
         hit = Some(format!("[{phase:?}] {} {}", call.process, call.text));
         true
     });
-    (hit, code)
+    let code = match scene.side {
+        Side::Alone => code,
+        Side::Decider | Side::Installer => Some(output.code),
+    };
+    output.stdout += &scene.printed();
+    (hit, output, code)
 }
 
 pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
-    let (mut hit, _) = at(scene, index, victim);
+    let (mut hit, output, _) = at(scene, index, victim);
     if victim == Victim::Host {
         if hit.is_none() {
             must(&["cut", &scene.host.name]);
@@ -207,73 +236,13 @@ pub(crate) fn cut(scene: &Scene, index: usize, victim: Victim) -> Outcome {
         }
         must(&["boot", &scene.host.name]);
     }
+    let is_killed = matches!(victim, Victim::Everything | Victim::Installer);
+    let complaint = (is_killed && scene.side == Side::Installer && hit.is_some())
+        .then(|| complaint_of_decider(&output))
+        .flatten();
     Outcome {
         hit,
-        complaint: None,
+        complaint,
         recovery: scene.recover(),
     }
-}
-
-fn write(path: &Path, text: &str) {
-    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-}
-
-/// Kills what is left of the update.
-fn kill_all(scene: &Scene) {
-    write_if_there(&group(scene).join("cgroup.kill"), "1");
-}
-
-/// A group goes with its last process.
-fn write_if_there(path: &Path, text: &str) {
-    if let Err(error) = fs::write(path, text) {
-        let is_gone = error.kind() == ErrorKind::NotFound
-            || error.raw_os_error() == Some(Errno::NODEV.raw_os_error());
-        assert!(is_gone, "{}: {error}", path.display());
-    }
-}
-
-/// The host's part of the machine's tree of groups.
-fn payload(scene: &Scene) -> PathBuf {
-    let text = fs::read_to_string(format!("/proc/{}/cgroup", scene.leader())).unwrap_or_default();
-    let path = text
-        .lines()
-        .find_map(|line| line.strip_prefix("0::"))
-        .unwrap_or_default();
-    let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
-        .into_iter()
-        .find(|root| Path::new(&format!("{root}{path}/cgroup.procs")).exists())
-        .unwrap_or_default();
-    let full = format!("{root}{path}");
-    PathBuf::from(full.strip_suffix("/init.scope").unwrap_or(&full))
-}
-
-/// The group of the update's processes.
-fn group(scene: &Scene) -> PathBuf {
-    let text = fs::read_to_string(scene.shared("group")).unwrap_or_default();
-    let path = text
-        .lines()
-        .find_map(|line| line.strip_prefix("0::/"))
-        .unwrap_or_default();
-    payload(scene).join(path)
-}
-
-/// Kills one process of the update by its number inside the host; nothing moves meanwhile.
-fn kill(scene: &Scene, process: u32) {
-    let group = group(scene);
-    write_if_there(&group.join("cgroup.freeze"), "1");
-    let all = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    let outside = all.split_whitespace().find(|number| {
-        let status = fs::read_to_string(format!("/proc/{number}/status")).unwrap_or_default();
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix("NSpid:"))
-            .and_then(|numbers| numbers.split_whitespace().last())
-            .is_some_and(|last| last == process.to_string())
-    });
-    if let Some(number) = outside {
-        let _ = std::process::Command::new("kill")
-            .args(["-9", number])
-            .status();
-    }
-    write_if_there(&group.join("cgroup.freeze"), "0");
 }

@@ -15,6 +15,8 @@ mod support;
 #[allow(unreachable_pub, reason = "a module of a test binary")]
 mod laboratory;
 
+mod adoption;
+mod at_home;
 mod decision;
 mod disk;
 mod hostile;
@@ -24,6 +26,7 @@ mod older_index;
 mod operator;
 mod outcomes;
 mod own_files;
+mod packages;
 mod pin;
 mod prefetch;
 mod race;

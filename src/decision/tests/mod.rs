@@ -68,6 +68,7 @@ fn facts() -> Facts {
         max_attempts: 3,
         forced: false,
         forced_by: "--now",
+        planned: None,
         timing: TimingPolicy {
             window_margin: TimeDelta::minutes(10),
             spread: TimeDelta::zero(),

@@ -322,3 +322,69 @@ fn a_freeze_of_the_schedule_counts_like_one_of_the_configuration() {
     facts.timing.freezes = vec![freeze(vec![Exemption::Critical])];
     assert_eq!(stop(&facts), Some((GateName::Freeze, Reason::Frozen)));
 }
+
+#[test]
+fn in_the_installer_timing_is_the_planned_one_and_no_other_gate_is() {
+    let planned = |timing, until| Facts {
+        planned: Some(Planned { timing, until }),
+        ..facts()
+    };
+    let verdict = |facts: &Facts| decide(facts, now()).verdict;
+    assert_eq!(
+        verdict(&facts()),
+        Verdict::Stop(GateName::Timing, Reason::OutsideWindow)
+    );
+    for timing in [
+        Timing::Critical,
+        Timing::Unhealthy,
+        Timing::NoSchedule,
+        Timing::WindowOpen,
+        Timing::Overdue,
+    ] {
+        assert_eq!(verdict(&planned(timing, None)), Verdict::Proceed(timing));
+    }
+    // A window that closed while the package was fetched.
+    let later = planned(Timing::WindowOpen, Some(now() + TimeDelta::seconds(1)));
+    assert_eq!(verdict(&later), Verdict::Proceed(Timing::WindowOpen));
+    let closed = planned(Timing::WindowOpen, Some(now()));
+    assert_eq!(
+        verdict(&closed),
+        Verdict::Stop(GateName::Timing, Reason::WindowClosing)
+    );
+    let held = Facts {
+        holds: Reading::taken(
+            vec![HoldFact {
+                by_operator: true,
+                description: "held".into(),
+                until: None,
+            }],
+            now(),
+        ),
+        ..planned(Timing::Critical, None)
+    };
+    assert_eq!(
+        verdict(&held),
+        Verdict::Stop(GateName::Hold, Reason::HeldByOperator)
+    );
+    let bad = Facts {
+        quarantine: vec![(version("1.1.0"), "it crashed".into())],
+        ..planned(Timing::Unhealthy, None)
+    };
+    assert_eq!(
+        verdict(&bad),
+        Verdict::Stop(GateName::Quarantine, Reason::Quarantined)
+    );
+    let elsewhere = Facts {
+        schedule: Reading::taken(
+            ScheduleFact::HandsOff {
+                source: "the version server".into(),
+            },
+            now(),
+        ),
+        ..planned(Timing::Critical, None)
+    };
+    assert_eq!(
+        verdict(&elsewhere),
+        Verdict::Stop(GateName::Timing, Reason::HandsOff)
+    );
+}

@@ -17,7 +17,7 @@ fn tick_until(host: &Host, line: &str) {
 fn tick_with_until(host: &Host, options: &str, line: &str) {
     host.shell(&format!(
         "systemd-run --quiet --unit=tick -p StandardOutput=truncate:/root/tick.json -p StandardError=truncate:/root/tick.log \
-         /opt/updater/agent-updater run --json {options}",
+         /opt/updater/agent-updater run --in-process --json {options}",
     ));
     host.wait_until(&format!("{line} && echo yes"), "yes");
 }
@@ -169,7 +169,7 @@ with_each_manager! {
     fn package_restarts_our_own_unit(setup: Setup) {
         let host = host_that_gets(&setup, "5.8.0", "");
         host.write("/etc/systemd/system/agent-updater.service",
-            "[Service]\nType=oneshot\nExecStart=/opt/updater/agent-updater run --json\nStandardOutput=append:/root/ticks\n");
+            "[Service]\nType=oneshot\nExecStart=/opt/updater/agent-updater run --in-process --json\nStandardOutput=append:/root/ticks\n");
         host.shell("systemctl daemon-reload; systemctl start --no-block agent-updater");
         // The post script's restart kills the tick, the package manager and that script; what is
         // started then takes the change up.

@@ -4,7 +4,7 @@
 cache="${AGENT_UPDATER_LABORATORY:-/var/cache/agent-updater-laboratory}"
 hosts="$cache/hosts"
 default_release=bookworm
-releases=(bookworm trixie)
+releases=(bullseye bookworm trixie)
 managers=(apt yum zypper)
 
 # One hub network per cache folder: two laboratories on one machine never meet.

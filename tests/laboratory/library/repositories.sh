@@ -3,6 +3,9 @@
 
 repository_names_reserved=(keys signatures)
 
+# Package files of others that the next repository is to have as well.
+repository_added=()
+
 # Shows an already finished tree under its name, in one step for whoever is downloading.
 repository_publish() {
     local name="$1" tree="$2" old
@@ -20,6 +23,10 @@ repository_make() {
     mkdir -p "$cache/served"
     tree="$(mktemp -d "$cache/served/.$name-XXXXXX")"
     chmod 0755 "$tree"
+    if [ "${#repository_added[@]}" != 0 ]; then
+        mkdir "$tree/added"
+        cp "${repository_added[@]}" "$tree/added"
+    fi
     in_workshop "$tree" repository "$key" "$index" "$@"
     basename "$(packages_folder)" >"$tree/made-from"
     with_lock served repository_publish "$name" "$tree"
@@ -70,6 +77,11 @@ repository_command() {
                 contains "$word" gz xz bz2 zst lz4 flat sha512 zchunk by-hash detached ||
                     usage_error "--index: unknown word '$word'"
             done
+            shift
+            ;;
+        --add)
+            [ -f "${2:?--add needs a value}" ] || die "there is no file $2"
+            repository_added+=("$2")
             shift
             ;;
         --unsigned) key=unsigned ;;

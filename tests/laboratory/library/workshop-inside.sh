@@ -71,6 +71,22 @@ build_rpms() {
     done
 }
 
+# Package files that were not built here; an .rpm is signed like the others.
+add_packages() {
+    local file
+    for file in work/added/*; do
+        case "$file" in
+        *.deb) mv "$file" work/apt/pool/ ;;
+        *.rpm)
+            [ "$1" = unsigned ] ||
+                rpmsign --define '__gpg /usr/bin/gpg' --define "_gpg_name $key" --addsign "$file" >/dev/null
+            mv "$file" work/rpm/
+            ;;
+        esac
+    done
+    rmdir work/added
+}
+
 # make_repository KEY "WORD…" LABEL…: the words say how the index is written, see `lab --help`.
 make_repository() {
     local key_name="$1" how=" $2 " label compression="" suite=dists/stable word
@@ -100,6 +116,7 @@ make_repository() {
         fi
     done
     [ "$key_name" = unsigned ] || use_key "$key_name"
+    [ ! -d work/added ] || add_packages "$key_name"
     (
         cd work/apt
         packages="$suite/main/binary-$architecture/Packages"
