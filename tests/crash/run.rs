@@ -69,9 +69,16 @@ impl Scene {
         } else {
             String::new()
         };
-        let _ = fs::remove_file(self.shared("installer"));
-        let _ = fs::remove_file(self.shared("by-way-of"));
+        self.trace_no_more();
         (output, text)
+    }
+
+    /// The installer of a later tick is one as in life; the script that it would come by is there where
+    /// none was started, and the one that it came by where one was.
+    pub(crate) fn trace_no_more(&self) {
+        for name in ["installer", "by-way-of"] {
+            let _ = fs::remove_file(self.shared(name));
+        }
     }
 
     /// Runs the update; once the chosen call has returned the disk is full.
@@ -93,11 +100,16 @@ impl Scene {
                 let filled = self.host.exec(&["sh", "-c", &line]);
                 let mut output = running.join().expect("the tick");
                 output.stderr += &filled.all();
-                return (output, self.whole_trace());
+                let text = self.whole_trace();
+                self.trace_no_more();
+                return (output, text);
             }
             thread::sleep(Duration::from_millis(20));
         }
-        (running.join().expect("the tick"), self.whole_trace())
+        let output = running.join().expect("the tick");
+        let text = self.whole_trace();
+        self.trace_no_more();
+        (output, text)
     }
 
     /// What strace wrote, once it has written how its process ended: it outlives it for a moment.

@@ -166,7 +166,7 @@ fn watch(
             if has_cut && victim == Some(Victim::Installer) {
                 // What it has started goes on, and what strace says of it is read until it ends.
                 std::thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
-            } else {
+            } else if !(has_cut && victim == Some(Victim::Host)) {
                 // dnf leaves a gpg-agent behind, for which strace would wait.
                 kill_all(scene);
             }
@@ -175,7 +175,9 @@ fn watch(
         has_cut = has_cut || cut(&text);
         line.clear();
     }
-    (end(child), code)
+    let output = end(child);
+    scene.trace_no_more();
+    (output, code)
 }
 
 /// Does it at the chosen call: what was hit, what the tick said, and its exit code if it came to its
