@@ -6,7 +6,7 @@ if command -v dpkg-query >/dev/null && dpkg-query -W demo-agent >/dev/null 2>&1;
     audit="$(dpkg --audit)"; [ -z "$audit" ] || problem "dpkg --audit: $audit"
     # Records are named by numbers; what dpkg leaves behind on a full disk (tmp.i) is none, and is
     # overwritten by its next run.
-    left="$(ls -A /var/lib/dpkg/updates | grep '^[0-9]*$')"; [ -z "$left" ] || problem "/var/lib/dpkg/updates: $left"
+    left="$(find /var/lib/dpkg/updates -name '[0-9]*')"; [ -z "$left" ] || problem "/var/lib/dpkg/updates: $left"
     check="$(apt-get check 2>&1)" || problem "apt-get check: $check"
     verified="$(dpkg -V demo-agent 2>&1)"
     files="$(printf '%s' "$verified" | grep -v '^[^ ]* c ' || true)"; [ -z "$files" ] || problem "dpkg -V: $files"
