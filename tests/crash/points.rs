@@ -168,34 +168,30 @@ pub(crate) fn plan(options: &Options, manager: &'static str, tools: (&Path, &Pat
             Kind::Manager => 300,
             Kind::Host => 100,
         };
-        let find = |side| {
-            found(
-                (manager, kind, side),
-                wanted,
-                tools,
-                (&mut random, &mut map),
-            )
-        };
-        let mut points = if options.in_process {
-            sided(&[Side::Alone], find)
-        } else if matches!(kind, Kind::Own | Kind::Fault) {
-            sided(&[Side::Decider, Side::Installer], find)
-        } else {
-            sided(&[Side::Installer], find)
-        };
-        points = some(points, wanted, &mut random);
-        if options.sample && kind == Kind::Own && !options.in_process {
-            let find = |side| {
+        let mut find = |sides: &[Side]| {
+            sided(sides, |side| {
                 found(
                     (manager, kind, side),
                     wanted,
                     tools,
                     (&mut random, &mut map),
                 )
-            };
-            let alone = sided(&[Side::Alone], find);
-            points.extend(some(alone, ALONE_OF_SAMPLE, &mut random));
-        }
+            })
+        };
+        let points = if options.in_process {
+            find(&[Side::Alone])
+        } else if matches!(kind, Kind::Own | Kind::Fault) {
+            find(&[Side::Decider, Side::Installer])
+        } else {
+            find(&[Side::Installer])
+        };
+        let alone = if options.sample && kind == Kind::Own && !options.in_process {
+            find(&[Side::Alone])
+        } else {
+            Vec::new()
+        };
+        let mut points = some(points, wanted, &mut random);
+        points.extend(some(alone, ALONE_OF_SAMPLE, &mut random));
         let of = points.len();
         assert!(of > 0, "{manager} {kind:?}: no point was found");
         jobs.extend(

@@ -2,6 +2,7 @@
 //! do by themselves.
 
 use crate::laboratory::{Host, Setup, future_window, must, open_window};
+use crate::outcomes::{IS_IN_POST, at_post, hold_in_post};
 use crate::support::test_server::Reply;
 use crate::with_each_manager;
 use agent_updater::announce;
@@ -161,11 +162,10 @@ with_each_manager! {
     fn a_crash_of_the_host_in_the_middle_is_recovered_by_the_timer(setup: Setup) {
         let host = Host::up(&Setup { repository: Some("trouble".to_owned()), ..setup });
         host.server.set("/version", Reply::ok("5.9.0"));
-        host.write("/root/at-post", "#!/bin/sh\n[ -e /root/in-post ] || { touch /root/in-post; sync; sleep 60; }\n");
-        host.shell("chmod 755 /root/at-post");
+        hold_in_post(&host);
         install(&host);
         host.shell("systemctl start --no-block agent-updater.service");
-        eventually(&host, "test -e /root/in-post");
+        eventually(&host, IS_IN_POST);
         hurry(&host);
         host.shell("sync");
         must(&["crash", &host.name]);
@@ -179,11 +179,15 @@ with_each_manager! {
     fn an_orderly_shutdown_waits_for_the_transaction(setup: Setup) {
         let host = Host::up(&Setup { repository: Some("trouble".to_owned()), ..setup });
         host.server.set("/version", Reply::ok("5.9.0"));
-        host.write("/root/at-post", "#!/bin/sh\n[ -e /root/in-post ] || { touch /root/in-post; sleep 10; touch /root/post-done; }\n");
-        host.shell("chmod 755 /root/at-post");
+        // It ends only once the shutdown is under way.
+        at_post(&host, "[ ! -e /root/in-post ] || exit 0\ntouch /root/in-post\n\
+            end=$(($(date +%s) + 120))\n\
+            until [ \"$(systemctl is-system-running)\" = stopping ]; do\n\
+                [ \"$(date +%s)\" -lt $end ] || exit 0\nsleep 0.1\n\
+            done\ntouch /root/post-done");
         install(&host);
         hurry(&host);
-        eventually(&host, "test -e /root/in-post");
+        eventually(&host, IS_IN_POST);
         must(&["stop", &host.name]);
         must(&["boot", &host.name]);
         host.shell("test -e /root/post-done");

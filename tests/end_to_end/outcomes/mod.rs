@@ -148,7 +148,7 @@ pub(crate) fn host_that_gets(setup: &Setup, version: &str, more: &str) -> Host {
 }
 
 /// What the post script of a version in the repository `trouble` does first.
-fn at_post(host: &Host, line: &str) {
+pub(crate) fn at_post(host: &Host, line: &str) {
     host.write("/root/at-post", &format!("#!/bin/sh\n{line}\n"));
     host.shell("chmod 755 /root/at-post");
 }
