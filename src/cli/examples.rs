@@ -1,0 +1,87 @@
+//! The examples below the help texts: what an operator reads first.
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  agent-updater run --dry-run     what would happen now, and why
+  agent-updater run               one tick: decide, and update if the decision says so
+  agent-updater run --now         the same without waiting for the maintenance window
+  agent-updater status            what is installed, wanted and running, and each gate
+  agent-updater schedule          the next maintenance windows
+  agent-updater hold teleport     pause one agent; `unhold` goes on
+  agent-updater rollback teleport back to the last good version
+
+Exit codes: 0 done or waiting, 1 fault of this program, 2 usage, 10 and 11 only with --exit-code,
+20 configuration, 21 version server, 22 target not offered, 23 repository not trusted, 24 package
+manager busy, 25 package manager broken, 26 refused before anything was changed, 27 repository
+unreachable, 30 install failed, 31 rolled back, 32 new version unhealthy, 33 target quarantined, 75 another instance
+is running, 77 needs root.";
+
+pub(super) const RUN_EXAMPLES: &str = "\
+Examples:
+  agent-updater run --dry-run                      what would happen now, and why
+  agent-updater run --now teleport                 without waiting for the maintenance window
+  agent-updater run --to 15.4.2 teleport           this version now, and no other until `unhold`
+  agent-updater run --to 15.4.2 --until-target-changes teleport
+                                                   the same until the version server names another one
+
+Every gate but timing stays with --to; the version server may be away.";
+
+pub(super) const HOLD_EXAMPLES: &str = "\
+Examples:
+  agent-updater hold teleport --reason \"audit, ticket 4711\"
+  agent-updater hold teleport --until 3d
+  agent-updater hold --all --until \"2026-12-01 06:00\"
+
+`agent-updater status` shows it; not even an unhealthy agent or a critical update passes it.";
+
+pub(super) const UNHOLD_EXAMPLES: &str = "\
+Examples:
+  agent-updater unhold teleport
+  agent-updater unhold --all
+
+A hold of the package manager (apt-mark, versionlock, zypper addlock) is the administrator's:
+`agent-updater run --dry-run` names the command that releases it.";
+
+pub(super) const ROLLBACK_EXAMPLES: &str = "\
+Examples:
+  agent-updater rollback teleport                  back to the version before the last good update
+  agent-updater rollback teleport --to 15.4.1      back, or on, to this one
+  agent-updater rollback teleport --dry-run        what would be done
+
+A version that our own cache keeps needs neither repository nor version server. The agent is held
+there until `agent-updater unhold`.";
+
+pub(super) const ALLOW_EXAMPLES: &str = "\
+Example:
+  agent-updater allow teleport 15.4.2              the next run may try it again
+
+Quarantine also ends when the version server names another version, or `none` on two ticks in a row.";
+
+pub(super) const ADOPT_EXAMPLES: &str = "\
+Examples:
+  agent-updater adopt --dry-run                    what would be written, disabled and released
+  agent-updater adopt
+  agent-updater adopt --name teleport --keep-holds
+
+It reads /etc/teleport-upgrade.d, writes a drop-in below /etc/agent-updater/config.d, disables
+teleport-upgrade.timer and takes over the hold, exclude or lock on the package. Until then every tick
+leaves that package to the earlier updater.";
+
+pub(super) const RESET_EXAMPLES: &str = "\
+Example:
+  agent-updater reset --image
+
+Every host that is made of the image starts with its own history.";
+
+pub(super) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  agent-updater completions bash > /usr/share/bash-completion/completions/agent-updater
+  agent-updater completions zsh > /usr/share/zsh/site-functions/_agent-updater
+  agent-updater completions fish > /usr/share/fish/vendor_completions.d/agent-updater.fish
+
+They complete the names of the configured agents, too.";
+
+pub(super) const MAN_EXAMPLES: &str = "\
+Examples:
+  agent-updater man | man -l -
+  agent-updater man agent-updater.toml.5 | man -l -";
