@@ -15,7 +15,7 @@ use crate::stop::StopRequest;
 use crate::tick::{Context, Mode};
 use crate::update::leave_settled;
 use adapters::ProcessRunner;
-use anyhow::{Result, anyhow};
+use anyhow::{Result, ensure};
 use chrono::{DateTime, Utc};
 use std::io::{self, Write};
 use std::path::Path;
@@ -86,16 +86,8 @@ pub(super) async fn run(cli: &Cli, in_transaction: bool, now: DateTime<Utc>) -> 
         }
     }
     for (name, policy) in &load_configuration(cli).agents {
-        let settled = match policy {
-            Ok(policy) => settle(&context, name, policy, in_transaction).await,
-            Err(_)
-                if !Journal::load(&layout, name).is_ok_and(|journal| !journal.phase.is_open()) =>
-            {
-                Err(anyhow!("its configuration is invalid"))
-            }
-            Err(_) => Ok(None),
-        };
-        let (report, journal) = match settled {
+        let policy = policy.as_ref().ok();
+        let (report, journal) = match settle(&context, name, policy, in_transaction).await {
             Ok(Some(settled)) => settled,
             Ok(None) => continue,
             Err(error) => {
@@ -123,17 +115,22 @@ pub(super) async fn run(cli: &Cli, in_transaction: bool, now: DateTime<Utc>) -> 
     Ok(code)
 }
 
-/// Settles what is under way for one agent; `None` where nothing is.
+/// Settles what is under way for one agent; `None` where nothing is. Without a valid policy it is
+/// not known how.
 async fn settle(
     context: &Context<'_, ProcessRunner>,
     name: &str,
-    policy: &Policy,
+    policy: Option<&Policy>,
     in_transaction: bool,
 ) -> Result<Option<(AgentReport, Journal)>> {
+    let mut journal = Journal::load(context.layout, name)?;
+    let Some(policy) = policy else {
+        ensure!(!journal.phase.is_open(), "its configuration is invalid");
+        return Ok(None);
+    };
     let Ok((manager, _)) = host::package_manager(context.layout, policy.package_manager) else {
         return Ok(None);
     };
-    let mut journal = Journal::load(context.layout, name)?;
     let mut state = AgentState::load(context.layout, name)?;
     let memory = (&mut state, &mut journal);
     let host = (manager.as_ref(), policy);
