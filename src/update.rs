@@ -310,6 +310,7 @@ pub(crate) fn take_over(
         report.health = build::health(Some(&examination.health));
         if applied.reason == Reason::Updated && examination.main_pid.is_some() {
             report.running.version.clone_from(&report.installed.version);
+            report.running.read_at = state.last_attempt.as_ref().map(|attempt| attempt.ended_at);
         }
     }
 }

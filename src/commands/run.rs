@@ -15,7 +15,7 @@ use crate::outcome::{self, State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
 use crate::plan::{Plan, Work};
 use crate::report::text::Detail;
-use crate::report::{AgentReport, Document, build};
+use crate::report::{AgentReport, Document, build, kept};
 use crate::state::agent::AgentState;
 use crate::state::journal::Journal;
 use crate::state::lock::{Acquired, Lock, acquire};
@@ -131,6 +131,10 @@ pub(super) async fn execute(
             },
             Err(error) => misconfigured(name, error),
         });
+    }
+    let earlier = last_document(&layout);
+    for report in &mut reports {
+        kept::complete(report, earlier.as_ref(), context.later());
     }
     let document = Document::new(now, context.host.clone(), reports);
     let code = exit_code(&document, arguments, policy, now);
@@ -330,15 +334,17 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
     })
 }
 
+/// What the run before left for `status`; one that cannot be read is as good as none: it is replaced.
+fn last_document(layout: &Layout) -> Option<Document> {
+    let kept = files::read_if_there(&layout.status()).unwrap_or_default()?;
+    serde_json::from_str(&kept).ok()
+}
+
 /// Writes the document for `status` and monitoring, which need neither root nor a network.
 ///
 /// A run over some agents leaves what is known of the others, and the age of that.
 pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
-    // One that cannot be read is as good as none: it is replaced.
-    let kept = files::read_if_there(&layout.status());
-    let kept = kept
-        .unwrap_or_default()
-        .and_then(|text| serde_json::from_str::<Document>(&text).ok());
+    let kept = last_document(layout);
     let of = |document: &Document, name: &str| {
         let mut agents = document.agents.iter();
         agents.find(|agent| agent.name == name).cloned()

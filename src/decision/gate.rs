@@ -200,6 +200,10 @@ pub struct Gate {
     pub until: Option<DateTime<Utc>>,
     /// When the value was read. UTC.
     pub read_at: Option<DateTime<Utc>>,
+    /// The verdict of the last reading, where this run did not look: then value and `read_at` are
+    /// that reading's, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was_open: Option<bool>,
 }
 
 impl Gate {
@@ -212,6 +216,7 @@ impl Gate {
             reason: None,
             until: None,
             read_at: None,
+            was_open: None,
         }
     }
 

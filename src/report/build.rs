@@ -12,6 +12,11 @@ use crate::state::agent::AgentState;
 use adapters::Installed;
 use chrono::{DateTime, Utc};
 
+/// What is told of a health that the run did not need.
+pub(super) const NOT_ASKED: &str = "not_asked";
+/// What is told of a schedule that nothing is known of.
+pub(super) const SCHEDULE_NOT_ASKED: &str = "not asked";
+
 /// How many windows a report shows.
 const SHOWN_WINDOWS: usize = 3;
 
@@ -48,11 +53,15 @@ pub fn without_facts(
             ..TargetReport::default()
         },
         health: HealthReport {
-            verdict: "not_asked".to_owned(),
-            evidence: String::new(),
+            verdict: NOT_ASKED.to_owned(),
+            ..HealthReport::default()
         },
         schedule: ScheduleReport::default(),
         plan: Vec::new(),
+        changes: Vec::new(),
+        pending_since: None,
+        last_success_at: None,
+        consecutive_failures: 0,
         last_attempt: None,
         quarantine: Vec::new(),
         pin: None,
@@ -78,8 +87,15 @@ pub fn of_decision(
     report.gates.clone_from(&decision.gates);
     report.installed = installed(facts.installed.value());
     report.target = target(server, facts);
-    report.health = health(facts.health.value());
-    report.schedule = schedule(facts, now);
+    report.health = HealthReport {
+        read_at: facts.health.read_at(),
+        ..health(facts.health.value())
+    };
+    report.schedule = ScheduleReport {
+        read_at: facts.schedule.read_at(),
+        ..schedule(facts, now)
+    };
+    report.pending_since = facts.pending_since;
     report.last_attempt.clone_from(&state.last_attempt);
     report.quarantine.clone_from(&state.quarantine);
     report.signature.clone_from(&state.signature);
@@ -112,6 +128,7 @@ fn target(server: &str, facts: &Facts) -> TargetReport {
             .critical
             .value()
             .map(|critical| *critical == Critical::Yes),
+        critical_read_at: facts.critical.read_at(),
         server: server.to_owned(),
         fetched_at: facts.target.read_at(),
     }
@@ -120,7 +137,7 @@ fn target(server: &str, facts: &Facts) -> TargetReport {
 /// Whether it works.
 pub fn health(health: Option<&Health>) -> HealthReport {
     let (verdict, evidence) = match health {
-        None => ("not_asked", ""),
+        None => (NOT_ASKED, ""),
         Some(Health::Healthy(evidence)) => ("healthy", evidence.as_str()),
         Some(Health::Unhealthy(evidence)) => ("unhealthy", evidence.as_str()),
         Some(Health::Stopped(evidence)) => ("stopped", evidence.as_str()),
@@ -129,13 +146,14 @@ pub fn health(health: Option<&Health>) -> HealthReport {
     HealthReport {
         verdict: verdict.to_owned(),
         evidence: evidence.to_owned(),
+        read_at: None,
     }
 }
 
 fn schedule(facts: &Facts, now: DateTime<Utc>) -> ScheduleReport {
     match facts.schedule.value() {
         None => ScheduleReport {
-            source: "not asked".to_owned(),
+            source: SCHEDULE_NOT_ASKED.to_owned(),
             ..ScheduleReport::default()
         },
         Some(ScheduleFact::HandsOff { source }) => ScheduleReport {
@@ -157,6 +175,7 @@ fn schedule(facts: &Facts, now: DateTime<Utc>) -> ScheduleReport {
             ScheduleReport {
                 source: source.clone(),
                 time_zone: Some(schedule.zone().name().to_owned()),
+                read_at: None,
                 next: next
                     .map(|opening| WindowReport {
                         start: opening.start,

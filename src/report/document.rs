@@ -73,6 +73,18 @@ pub struct AgentReport {
     /// The commands that were run, or in a dry run would be.
     #[serde(default)]
     pub plan: Vec<String>,
+    /// What the package manager itself says it would change; empty when it was not asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+    /// Since when the target differs from what is installed. UTC.
+    #[serde(default)]
+    pub pending_since: Option<DateTime<Utc>>,
+    /// When a run last ended with the exit code 0 for this agent, as far as is known since boot. UTC.
+    #[serde(default)]
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// How many runs in a row ended with another exit code than 0, as far as is known since boot.
+    #[serde(default)]
+    pub consecutive_failures: u32,
     /// The last attempt at a change.
     pub last_attempt: Option<Attempt>,
     /// Versions that were found bad.
@@ -132,6 +144,9 @@ pub struct VersionReport {
 pub struct RunningReport {
     /// The version of the main process; `null` when it is not known or not running.
     pub version: Option<String>,
+    /// When that was seen. UTC.
+    #[serde(default)]
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// What is wanted.
@@ -143,6 +158,9 @@ pub struct TargetReport {
     pub package_version: Option<String>,
     /// Whether it is critical; `null` when nobody asked.
     pub critical: Option<bool>,
+    /// When that was read. UTC.
+    #[serde(default)]
+    pub critical_read_at: Option<DateTime<Utc>>,
     /// The version server.
     pub server: String,
     /// When it answered. UTC.
@@ -156,6 +174,9 @@ pub struct HealthReport {
     pub verdict: String,
     /// What was seen.
     pub evidence: String,
+    /// When. UTC.
+    #[serde(default)]
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// When changes may start.
@@ -165,6 +186,9 @@ pub struct ScheduleReport {
     pub source: String,
     /// Its time zone.
     pub time_zone: Option<String>,
+    /// When it was read. UTC.
+    #[serde(default)]
+    pub read_at: Option<DateTime<Utc>>,
     /// The next windows.
     pub next: Vec<WindowReport>,
 }

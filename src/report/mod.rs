@@ -4,6 +4,8 @@
 pub mod build;
 /// The document.
 pub mod document;
+/// What earlier runs learnt.
+pub mod kept;
 /// The document as text for a person.
 pub mod text;
 /// Times as a person reads them.

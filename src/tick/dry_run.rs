@@ -41,6 +41,7 @@ pub(super) async fn running<R: Runner>(
     };
     if runs_installed_file(Some(pid), &files) {
         report.running.version.clone_from(&report.installed.version);
+        report.running.read_at = gathered.facts.health.read_at();
     }
 }
 
