@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 
 /// The state of one agent after a command.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Installed equals target, or nothing is wanted.

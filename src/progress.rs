@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// One step of a change.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Progress {
     /// Whose change it is.
     pub agent: String,
@@ -27,6 +28,7 @@ pub struct Progress {
 
 /// A file on its way here.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fetch {
     /// It grows below this folder.
     pub folder: PathBuf,

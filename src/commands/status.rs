@@ -3,6 +3,7 @@ use crate::cli::{Cli, StatusArguments};
 use crate::decision::Reason;
 use crate::host;
 use crate::installer::Role;
+use crate::outcome::State;
 use crate::progress::Progress;
 use crate::report::text::Detail;
 use crate::report::words;
@@ -24,6 +25,16 @@ fn stale(generated_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         "the last run was {}: `agent-updater doctor` tells whether the timer is armed, `status --refresh` asks anew",
         words::distance(generated_at - now)
     )
+}
+
+/// What was found before counts only when the run that is at work is over.
+fn at_work(agent: &mut AgentReport, progress: Progress) {
+    agent.state = State::Busy;
+    agent.reason = Reason::AnotherInstance;
+    agent.message = format!("a run is at work: {}", progress.doing);
+    agent.hint = None;
+    agent.warnings.clear();
+    agent.progress = Some(progress);
 }
 
 /// `status`: the last tick's findings; asked anew with `--refresh`, or where no tick has run yet.
@@ -83,9 +94,11 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
         reports.push(report);
     }
     let mut document = Document::new(generated_at, host::name(), reports);
-    let progress = Progress::read(&layout);
-    for agent in &mut document.agents {
-        agent.progress = progress.clone().filter(|now| now.agent == agent.name);
+    if let Some(progress) = Progress::read(&layout) {
+        let mut agents = document.agents.iter_mut();
+        if let Some(agent) = agents.find(|agent| agent.name == progress.agent) {
+            at_work(agent, progress);
+        }
     }
     if now - generated_at > STALE {
         for agent in &mut document.agents {

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// The gates, in the order in which they are looked at.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GateName {
     /// The configuration of this agent is valid.
@@ -62,6 +63,7 @@ impl fmt::Display for GateName {
 
 /// Why: the strings are the contract of the JSON output (`reason`).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Installed equals target.
@@ -186,6 +188,7 @@ impl Reason {
 
 /// One gate as it was found.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gate {
     /// Which one.
     pub name: GateName,

@@ -131,7 +131,10 @@ fn installed_gate(facts: &Facts) -> Gate {
         Reading::Taken {
             value: Installed::Broken { detail, .. },
             ..
-        } => Gate::closed(NAME, Reason::PackageBroken, detail),
+        } => {
+            let text = format!("the package is not completely installed: {detail}");
+            Gate::closed(NAME, Reason::PackageBroken, text)
+        }
         Reading::Taken {
             value: Installed::Present(package),
             ..

@@ -228,7 +228,7 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
         },
         Verdict::Stop(GateName::Timing | GateName::Freeze | GateName::Hold, _)
         | Verdict::Stop(GateName::Quarantine, Reason::BackingOff) => match when {
-            Some(when) => format!("{versions} is waiting: {} (until {when})", gate.value),
+            Some(when) => format!("{versions} is waiting: {}, until {when}", gate.value),
             None => format!("{versions} is waiting: {}", gate.value),
         },
         Verdict::Stop(GateName::Target, _) => {
@@ -278,6 +278,30 @@ pub fn hint(reason: Reason, agent: &str) -> Option<String> {
         }
         Reason::RepositoryAmbiguous => {
             "name one of them with `repository = { entry = \"…\" }` in the configuration".to_owned()
+        }
+        Reason::RepositoryUnreachable => {
+            "look at the repository, or the mirror or proxy before it, from this host; the next run tries again by itself".to_owned()
+        }
+        Reason::PackageManagerBusy => {
+            "let it finish; the next run tries again by itself, and nobody is killed".to_owned()
+        }
+        Reason::WouldChangeOthers => {
+            "this program changes no other package: have the publisher mend it, or make those changes by hand first".to_owned()
+        }
+        Reason::AnotherInstance => {
+            "`agent-updater status` shows what it does; say it again when it is over".to_owned()
+        }
+        Reason::HandsOff => {
+            format!("another updater is in charge; only `agent-updater run --now {agent}` passes that")
+        }
+        Reason::DowngradeForbidden => {
+            format!("`downgrade` in the configuration allows it, and so does `agent-updater rollback {agent}`")
+        }
+        Reason::BelowMinimumVersion => {
+            "the version server names a version below this host's `minimum_version`: one of them has to change".to_owned()
+        }
+        Reason::AboveCluster | Reason::TooFarBelowCluster => {
+            "it is installed as soon as the cluster supports it; the version server may name another one".to_owned()
         }
         Reason::DiskFull => "make room there; the next run tries again by itself".to_owned(),
         Reason::NeedsRoot => "run it as root, for instance with sudo".to_owned(),

@@ -12,6 +12,7 @@ pub const SCHEMA: &str = "agent-updater/v1";
 
 /// What `--json` prints and `status.json` holds.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document {
     /// Always [`SCHEMA`].
     pub schema: String,
@@ -31,6 +32,7 @@ pub struct Document {
 
 /// What is known of one agent.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgentReport {
     /// Its name in the configuration.
     pub name: String,
@@ -110,6 +112,7 @@ pub struct AgentReport {
 
 /// The way back to the last good version by our own cache.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RollbackReport {
     /// `available` or `unavailable`.
     pub state: String,
@@ -122,6 +125,7 @@ pub struct RollbackReport {
 
 /// Our own pin, which keeps general upgrades from moving the package.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PinReport {
     /// `placed`; `none` (not yet, or no repository of the host offers the package); `off` by the
     /// configuration.
@@ -136,6 +140,7 @@ pub struct PinReport {
 
 /// What is installed.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VersionReport {
     /// In the version server's grammar, where it can be said in it.
     pub version: Option<String>,
@@ -145,6 +150,7 @@ pub struct VersionReport {
 
 /// What runs.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunningReport {
     /// The version of the main process; `null` when it is not known or not running.
     pub version: Option<String>,
@@ -155,6 +161,7 @@ pub struct RunningReport {
 
 /// What is wanted.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TargetReport {
     /// What the version server says; `null` for `none` or no answer.
     pub version: Option<String>,
@@ -173,6 +180,7 @@ pub struct TargetReport {
 
 /// Whether it works.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HealthReport {
     /// `healthy`, `unhealthy`, `stopped`, `unknown`; `not_asked` when the tick did not need it.
     pub verdict: String,
@@ -185,6 +193,7 @@ pub struct HealthReport {
 
 /// When changes may start.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ScheduleReport {
     /// Where the schedule comes from, or why there is none.
     pub source: String,
@@ -199,6 +208,7 @@ pub struct ScheduleReport {
 
 /// One maintenance window.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WindowReport {
     /// It opens. UTC.
     pub start: DateTime<Utc>,

@@ -2,7 +2,7 @@
 
 use super::document::{AgentReport, TargetReport};
 use super::page::Page;
-use super::words;
+use super::{text, words};
 use crate::decision::{Gate, GateName, Reason};
 use crate::outcome::State;
 use crate::state::agent::Signature;
@@ -26,15 +26,17 @@ pub(super) fn write(
         let since = words::distance(progress.since - now);
         page.fact("now", &format!("{}, begun {since}", progress.doing))?;
     }
-    if now - as_of >= TimeDelta::seconds(1) {
-        page.fact("as of", &words::moment(as_of, now))?;
-    }
+    page.fact("as of", &words::moment(as_of, now))?;
     found(page, agent, ages)?;
     schedule(page, agent, ages)?;
     remembered(page, agent, now)?;
     proofs(page, agent, now)?;
     // A change that was made is told as it was decided on.
-    let is_made = agent.changed && agent.state != State::WouldUpdate;
+    let is_made = !agent.plan.is_empty()
+        && matches!(
+            agent.state,
+            State::Updated | State::RestartPending | State::RolledBack | State::Failed
+        );
     page.gap()?;
     page.heading(if is_made {
         "gates, before the change"
@@ -42,7 +44,7 @@ pub(super) fn write(
         "gates"
     })?;
     for gate in &agent.gates {
-        gate_line(page, gate, ages)?;
+        gate_line(page, gate, agent.state, ages)?;
     }
     if !agent.changes.is_empty() {
         page.gap()?;
@@ -84,10 +86,14 @@ impl Ages {
 
 /// Versions and health.
 fn found(page: &mut Page<impl Write>, agent: &AgentReport, ages: Ages) -> io::Result<()> {
-    let installed = agent.installed.package_version.as_deref();
-    let installed = installed.unwrap_or("not known");
-    let gate = |name| agent.gates.iter().find(move |gate| gate.name == name);
-    let read_at = gate(GateName::Installed).and_then(|gate| gate.read_at);
+    let mut gates = agent.gates.iter();
+    let gate = gates.find(|gate| gate.name == GateName::Installed);
+    let read_at = gate.and_then(|gate| gate.read_at);
+    let installed = match (&agent.installed.package_version, gate) {
+        (Some(version), _) => version.as_str(),
+        (None, Some(gate)) if gate.reason == Some(Reason::NotInstalled) => "no",
+        (None, _) => "not known",
+    };
     page.fact("installed", &format!("{installed}{}", ages.of(read_at)))?;
     if let Some(version) = &agent.running.version {
         let age = ages.of(agent.running.read_at);
@@ -122,6 +128,9 @@ fn found(page: &mut Page<impl Write>, agent: &AgentReport, ages: Ages) -> io::Re
 /// Where the windows come from, and the next ones.
 fn schedule(page: &mut Page<impl Write>, agent: &AgentReport, ages: Ages) -> io::Result<()> {
     let schedule = &agent.schedule;
+    if schedule.source.is_empty() {
+        return Ok(());
+    }
     let zone = schedule.time_zone.as_deref();
     let zone = zone.map(|zone| format!(", {zone}")).unwrap_or_default();
     let age = ages.of(schedule.read_at);
@@ -179,9 +188,9 @@ fn remembered(
         let text = match (version, rollback.why.as_deref()) {
             (Some(version), None) => format!("{version}, kept in our cache"),
             (Some(version), Some(why)) => format!("{version}: {why}"),
-            (None, why) => why.unwrap_or("not known").to_owned(),
+            (None, why) => format!("none: {}", why.unwrap_or("not known")),
         };
-        page.fact("roll-back to", &text)?;
+        page.fact("way back", &text)?;
     }
     if let Some(pin) = &agent.pin {
         let places = if pin.places.is_empty() {
@@ -245,10 +254,11 @@ fn proof(signature: &Signature, now: DateTime<Utc>) -> String {
     )
 }
 
-fn gate_line(page: &mut Page<impl Write>, gate: &Gate, ages: Ages) -> io::Result<()> {
+fn gate_line(page: &mut Page<impl Write>, gate: &Gate, state: State, ages: Ages) -> io::Result<()> {
     let (word, style) = match gate.open {
         Some(true) => ("open", AnsiColor::Green.on_default()),
-        Some(false) => ("closed", AnsiColor::Red.on_default().bold()),
+        // A gate that is closed is no fault where there is nothing to do.
+        Some(false) => ("closed", text::style(state).bold()),
         None => ("-", Style::new().dimmed()),
     };
     // An open window's end is the last moment to start, not the moment it closes.
@@ -261,7 +271,7 @@ fn gate_line(page: &mut Page<impl Write>, gate: &Gate, ages: Ages) -> io::Result
         .until
         .map(|until| format!("; {end} {}", words::moment(until, ages.now)))
         .unwrap_or_default();
-    let text = match (gate.was_open, gate.read_at) {
+    let found = match (gate.was_open, gate.read_at) {
         (Some(was_open), Some(read_at)) => {
             let was = if was_open { "open" } else { "closed" };
             let when = words::distance(read_at - ages.now);
@@ -273,6 +283,6 @@ fn gate_line(page: &mut Page<impl Write>, gate: &Gate, ages: Ages) -> io::Result
     page.text(
         &format!("    {:<13} {word} ", gate.name),
         25,
-        &format!("{text}{until}"),
+        &format!("{found}{until}"),
     )
 }

@@ -45,6 +45,7 @@ fn name_all_gates(report: &mut AgentReport) {
             report.gates.push(gate);
         }
     }
+    report.gates.sort_by_key(|gate| gate.name);
 }
 
 /// Takes over what was read earlier and is not known better now. A reading counts for the versions
@@ -107,7 +108,6 @@ fn last_readings(
             _ => {}
         }
     }
-    report.gates.sort_by_key(|gate| gate.name);
 }
 
 /// A gate of an earlier run as one that this run did not look at.

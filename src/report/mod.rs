@@ -10,6 +10,8 @@ mod explanation;
 pub mod kept;
 /// Lines for a person.
 pub mod page;
+#[cfg(test)]
+mod schema;
 /// The document as text for a person.
 pub mod text;
 /// Times as a person reads them.

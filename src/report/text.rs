@@ -54,7 +54,8 @@ fn conclusion(page: &mut Page<impl Write>, agent: &AgentReport) -> io::Result<()
     Ok(())
 }
 
-fn style(state: State) -> Style {
+/// The colour of a state.
+pub(super) fn style(state: State) -> Style {
     let color = match state {
         State::UpToDate | State::Updated => AnsiColor::Green,
         State::Waiting

@@ -150,8 +150,10 @@ pub struct PinnedAt {
 
 /// A version that was found bad.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Quarantined {
     /// The version.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub version: TargetVersion,
     /// Since when. UTC.
     pub since: DateTime<Utc>,
@@ -161,6 +163,7 @@ pub struct Quarantined {
 
 /// Whose signature proved a package.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Signature {
     /// Fingerprint of the primary key, in upper-case hexadecimal: that of the package's own
     /// signature, where it has one and was fetched, else that of the index.
@@ -190,6 +193,7 @@ pub struct Signature {
 
 /// One attempt at a change.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// Its id, as in the history and in the names of the transcripts.
     #[serde(default)]

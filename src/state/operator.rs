@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 
 /// A pause that an operator placed with this program.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Hold {
     /// By which command: `hold`, `run --to` or `rollback`.
     pub placed_by: String,
     /// The version at which the agent is held, where the command named one.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub version: Option<TargetVersion>,
     /// Since when. UTC.
     pub since: DateTime<Utc>,
@@ -21,6 +23,7 @@ pub struct Hold {
     pub until_target_changes: bool,
     /// The version that the server named when the hold was placed, or first afterwards.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub server_said: Option<TargetVersion>,
     /// Why, in the operator's words.
     #[serde(default)]
@@ -31,6 +34,7 @@ pub struct Hold {
 
 /// Who said something.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Person {
     /// The effective user.
     pub uid: u32,

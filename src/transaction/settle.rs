@@ -120,7 +120,7 @@ fn applied<R: Runner>(
         End::Old(examination) => match &change.undo {
             Some(undo) if undo.kind == UndoKind::Sick => {
                 hint = Some(format!(
-                    "agent-updater allow {name} {to} lets it be tried again"
+                    "`agent-updater allow {name} {to}` lets it be tried again"
                 ));
                 let text = format!("{to} was unhealthy and {from} is back: {}", undo.cause);
                 (Reason::RolledBack, text, examination)

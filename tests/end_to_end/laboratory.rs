@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -36,9 +37,16 @@ impl Output {
         format!("exit code {}\n{}{}", self.code, self.stdout, self.stderr)
     }
 
-    /// The one document that `--json` prints.
+    /// The one document that `--json` prints; one about agents and their gates is what the schema says.
+    #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.all()))
+        let value: Value = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.all()));
+        let agents = value["agents"].as_array();
+        if agents.is_some_and(|agents| agents.iter().all(|agent| agent["gates"].is_array())) {
+            assert_fits_schema(&value);
+        }
+        value
     }
 
     /// The report of the agent `demo` in it.
@@ -80,6 +88,25 @@ pub struct Host {
     pub name: String,
     pub manager: &'static str,
     pub server: TestServer,
+}
+
+/// Asserts that a document is what `src/report/schema.json` says.
+#[track_caller]
+pub fn assert_fits_schema(document: &Value) {
+    static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
+    let schema = SCHEMA.get_or_init(|| {
+        let text = include_str!("../../src/report/schema.json");
+        let schema = serde_json::from_str(text).expect("the schema is JSON");
+        jsonschema::draft202012::options()
+            .should_validate_formats(true)
+            .build(&schema)
+            .expect("the schema is one")
+    });
+    let errors: Vec<_> = schema
+        .iter_errors(document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{}\n{document:#}", errors.join("\n"));
 }
 
 /// The laboratory's command.

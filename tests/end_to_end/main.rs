@@ -32,6 +32,7 @@ mod prefetch;
 mod race;
 mod repositories;
 mod schedule;
+mod screens;
 mod signatures;
 mod trouble;
 mod trust;

@@ -159,6 +159,15 @@ pub(crate) fn hold_in_post(host: &Host) {
     at_post(host, line);
 }
 
+/// Lets the post script go on whatever becomes of the test.
+pub(crate) struct GoesOn<'a>(pub(crate) &'a Host);
+
+impl Drop for GoesOn<'_> {
+    fn drop(&mut self) {
+        let_go_on(self.0);
+    }
+}
+
 /// A shell condition: the post script waits.
 pub(crate) const IS_IN_POST: &str = "test -e /root/in-post";
 
