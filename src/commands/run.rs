@@ -7,7 +7,7 @@ use super::{
 use crate::announce;
 use crate::by_hand::Request;
 use crate::cli::{Cli, RunArguments};
-use crate::config::Policy;
+use crate::config::{Configuration, Policy};
 use crate::decision::Reason;
 use crate::host;
 use crate::installer::{self, Role};
@@ -17,6 +17,7 @@ use crate::plan::{Plan, Work};
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, kept};
 use crate::state::agent::AgentState;
+use crate::state::configuration;
 use crate::state::journal::Journal;
 use crate::state::lock::{Acquired, Lock, acquire};
 use crate::state::{Layout, files};
@@ -59,6 +60,9 @@ pub(super) async fn execute(
         );
         return Ok(2);
     }
+    if arguments.scheduled {
+        host::act_as_scheduled();
+    }
     let configuration = load_configuration(cli);
     let terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
     let installer = (mode == Mode::Act && !arguments.in_process)
@@ -69,6 +73,9 @@ pub(super) async fn execute(
         if mode == Mode::Act && is_root && cli.config.is_none() {
             if let Turn::Ours(locks) = exclusive(&layout, mode, is_root)? {
                 let _locks = locks.map(|locks| locks.for_role(role));
+                if configuration::was_seen(&layout) {
+                    notice(&layout, &configuration, now);
+                }
                 see_to_orphans(&layout, role, &[], now).await;
             }
         }
@@ -103,6 +110,9 @@ pub(super) async fn execute(
             return Ok(exit_code(&document, arguments, policy, now));
         }
     };
+    if mode == Mode::Act {
+        notice(&layout, &configuration, now);
+    }
     // An agent that is missing may stand in a file that cannot be read, or in another folder.
     if mode == Mode::Act && cli.config.is_none() && configuration.problems.is_empty() {
         let names = configuration.agents.iter().map(|(name, _)| name.as_str());
@@ -248,6 +258,14 @@ async fn serve_by_hand(
     report
 }
 
+/// Records a configuration that is another one than before. A fault there keeps no agent from its turn.
+fn notice(layout: &Layout, configuration: &Configuration, now: DateTime<Utc>) {
+    let noticed = configuration::notice(layout, configuration, (&host::name(), "tick"), now);
+    if let Err(error) = noticed {
+        tracing::warn!("whether the configuration has changed is not recorded: {error:#}");
+    }
+}
+
 /// Gives back the pins of agents that are not configured any more. A fault there keeps no
 /// configured agent from its turn.
 async fn see_to_orphans(layout: &Layout, role: Role<'_>, configured: &[&str], now: DateTime<Utc>) {
@@ -321,7 +339,12 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
     // An installer may be at work although the run that started it is gone.
     Ok(match acquire(&layout.transaction_lock())? {
         Acquired::Ours(transaction) => {
-            let folders = [layout.agents(), layout.journals(), layout.run_time()];
+            let folders = [
+                layout.state(),
+                layout.agents(),
+                layout.journals(),
+                layout.run_time(),
+            ];
             files::sweep(&folders.each_ref().map(PathBuf::as_path), 0);
             // A plan there is of a run that is gone.
             files::empty(&layout.plans());

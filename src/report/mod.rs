@@ -4,6 +4,8 @@
 pub mod build;
 /// The document.
 pub mod document;
+/// The record as a table for a person.
+pub mod history;
 /// What earlier runs learnt.
 pub mod kept;
 /// The document as text for a person.
