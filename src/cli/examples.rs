@@ -29,13 +29,14 @@ Every gate but timing stays with --to; the version server may be away.";
 
 pub(super) const HISTORY_EXAMPLES: &str = "\
 Examples:
-  agent-updater history                            the last 20 events, newest last
-  agent-updater history teleport -n 0 --long       everything of one agent, with every detail
-  agent-updater history --since 7d --reason updated --reason rolled_back
-  agent-updater history -n 0 --json | jq '.events[] | select(.reason == \"hold_placed\")'
+  agent-updater history                     the last 20 events, newest last
+  agent-updater history teleport -n 0       all of one agent, and those of all
+  agent-updater history --long -n 1         everything of the last one
+  agent-updater history --since 7d --reason rolled_back
+  agent-updater history -n 0 --json | jq '.events[] | [.time, .reason, .why]'
 
-Any user may ask. WHO is the user who logged in, also behind sudo, or `timer` for what the timer or
-cron did. Events are kept for 400 days.";
+Any user may ask. WHO is the user who logged in, also behind sudo, or `timer` for what the timer or cron did. \
+Who finds the configuration changed need not be who wrote it. Events are kept for 400 days.";
 
 pub(super) const HOLD_EXAMPLES: &str = "\
 Examples:

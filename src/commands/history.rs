@@ -51,7 +51,7 @@ pub(super) fn run(cli: &Cli, arguments: &HistoryArguments, now: DateTime<Utc>) -
         None => Some(FEW),
     };
     let past = read(&layout, most, |event| wanted(arguments, since, event))?;
-    tell_what_is_missing(&past)?;
+    tell_what_is_missing(&past, arguments.json)?;
     let mut out = io::stdout().lock();
     let printed = if arguments.json {
         let document = Document {
@@ -100,7 +100,7 @@ fn wanted(arguments: &HistoryArguments, since: Option<DateTime<Utc>>, event: &Re
 }
 
 /// Says what whoever reads the events has to know beside them.
-fn tell_what_is_missing(past: &Past) -> io::Result<()> {
+fn tell_what_is_missing(past: &Past, json: bool) -> io::Result<()> {
     let mut err = io::stderr().lock();
     match past.unreadable {
         0 => {}
@@ -113,7 +113,8 @@ fn tell_what_is_missing(past: &Past) -> io::Result<()> {
             "warning: {count} lines of the record are no events, and are left out"
         )?,
     }
-    if past.events.is_empty() {
+    // In a document an empty list says so.
+    if past.events.is_empty() && !json {
         let which = if past.is_there {
             "no such event is recorded"
         } else {

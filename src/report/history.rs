@@ -71,10 +71,10 @@ pub fn render(
             } else {
                 " ".repeat(indent)
             };
-            if look.color {
-                writeln!(out, "{before}{style}{part}{style:#}")?;
-            } else {
-                writeln!(out, "{before}{part}")?;
+            match (look.color, index) {
+                (false, _) => writeln!(out, "{before}{part}")?,
+                (true, 0) => writeln!(out, "{style}{before}{part}{style:#}")?,
+                (true, _) => writeln!(out, "{before}{style}{part}{style:#}")?,
             }
         }
         if look.long
@@ -93,8 +93,9 @@ fn details(
     width: Option<usize>,
     name: &impl Fn(u32) -> Option<String>,
 ) -> io::Result<()> {
-    const INDENT: &str = "    ";
-    const LABEL: usize = 14;
+    // With these a sum of 64 letters fits on a line of 80.
+    const INDENT: &str = "  ";
+    const LABEL: usize = 13;
     let room = width.map(|width| {
         width
             .saturating_sub(INDENT.len() + LABEL + 1)
@@ -165,7 +166,7 @@ fn facts(event: &Recorded, name: &impl Fn(u32) -> Option<String>) -> Vec<(&'stat
         ("before", "config_sha256_before"),
     ];
     for (label, key) in sums {
-        facts.extend(event.text(key).map(|sum| (label, format!("sha256 {sum}"))));
+        facts.extend(event.text(key).map(|sum| (label, sum.to_owned())));
     }
     facts.extend(event.text("id").map(|id| ("id", id.to_owned())));
     facts
@@ -241,7 +242,7 @@ TIME (UTC)           AGENT  WHO    TOOK  WHAT AND WHY
 2026-06-02 09:30:00  demo   alice  -     hold placed: the quarterly audit,
                                          ticket 4711, ask alice before you
                                          release it
-2026-06-03 02:00:00  -      timer  -     the configuration has changed:
+2026-06-03 02:00:00  -      timer  -     found the configuration changed:
                                          config.d/a-file-with-a-name-that-is-far
                                          -too-long.toml added
 ";
@@ -268,14 +269,14 @@ TIME (UTC)           AGENT  WHO    TOOK  WHAT AND WHY
         };
         let text = shown(look);
         for fact in [
-            "    by             tick, as uid 0 (0)\n",
-            "    by             hold, as uid 0 (0), logged in as alice (1000)\n",
-            "    steps          download 1.2 s, install 8.0 s, observe 4.4 s\n",
-            "    signing key    213C810AAB69BDD8\n",
+            "  by            tick, as uid 0 (0)\n",
+            "  by            hold, as uid 0 (0), logged in as alice (1000)\n",
+            "  steps         download 1.2 s, install 8.0 s, observe 4.4 s\n",
+            "  signing key   213C810AAB69BDD8\n",
             "/var/lib/agent-updater/transcripts/20260601T020000.000Z-demo.out\n",
-            "    configuration  sha256 0c0d\n",
-            "    before         sha256 0a0b\n",
-            "    id             20260601T020000.000Z-demo\n",
+            "  configuration 0c0d\n",
+            "  before        0a0b\n",
+            "  id            20260601T020000.000Z-demo\n",
         ] {
             assert!(text.contains(fact), "{fact}: {text}");
         }

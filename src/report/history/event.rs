@@ -105,6 +105,7 @@ fn pin(event: &Recorded) -> String {
 /// The folder of the configuration.
 const FOLDER: &str = "/etc/agent-updater/";
 
+/// In words that do not say who changed it: that is who wrote the files.
 fn configuration(event: &Recorded) -> String {
     let files = event.list("files").iter().filter_map(file);
     // Nearly all of them are there; at length the whole path is shown.
@@ -119,10 +120,10 @@ fn configuration(event: &Recorded) -> String {
         format!(": {}", files.join(", "))
     };
     let invalid = match event.value.get("valid") {
-        Some(Value::Bool(false)) => ", and is invalid",
+        Some(Value::Bool(false)) => ", and invalid",
         _ => "",
     };
-    format!("the configuration has changed{invalid}{files}")
+    format!("found the configuration changed{invalid}{files}")
 }
 
 /// A file that is another than before, with its time: whoever wrote it is not who saw it first.
@@ -244,7 +245,7 @@ mod tests {
                 json!({"reason": "configuration_changed", "valid": false, "files": [
                     {"path": "/etc/a.toml", "change": "removed", "modified_at": null},
                     {"path": "/etc/agent-updater/b.toml", "change": "changed", "modified_at": "2026-06-01T02:00:09Z"}]}),
-                "the configuration has changed, and is invalid: /etc/a.toml removed, \
+                "found the configuration changed, and invalid: /etc/a.toml removed, \
                  b.toml changed 2026-06-01 02:00 UTC",
             ),
             // Of a newer version.
