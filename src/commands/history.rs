@@ -3,7 +3,8 @@ use super::{colored, layout, until};
 use crate::cli::{Cli, HistoryArguments};
 use crate::host;
 use crate::report::document::SCHEMA;
-use crate::report::history::{Look, render};
+use crate::report::history::render;
+use crate::report::page::Form;
 use crate::state::history::{Past, Recorded, read};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Local, Utc};
@@ -67,14 +68,11 @@ pub(super) fn run(cli: &Cli, arguments: &HistoryArguments, now: DateTime<Utc>) -
         let text = serde_json::to_string_pretty(&document).context("render the document")?;
         writeln!(out, "{text}")
     } else {
-        let look = Look {
-            color: colored(cli, io::stdout().is_terminal()),
-            width: width(),
-            long: arguments.long || cli.verbose > 0,
-        };
+        let form = Form::of_output(colored(cli, io::stdout().is_terminal()));
+        let long = arguments.long || cli.verbose > 0;
         let users = std::fs::read_to_string(layout.host("/etc/passwd")).unwrap_or_default();
         let name = |uid| host::user_name(&users, uid).map(str::to_owned);
-        render(&mut out, &past.events, look, &name)
+        render(&mut out, &past.events, (form, long), &name)
     };
     printed
         .and_then(|()| out.flush())
@@ -123,14 +121,4 @@ fn tell_what_is_missing(past: &Past, json: bool) -> io::Result<()> {
         writeln!(err, "{which}")?;
     }
     Ok(())
-}
-
-/// How wide a line may be: the terminal's width, or what `COLUMNS` says; a pipe takes any.
-fn width() -> Option<usize> {
-    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
-    let terminal = terminal_size::terminal_size_of(io::stdout());
-    terminal
-        .map(|(terminal_size::Width(width), _)| usize::from(width))
-        .or_else(said)
-        .filter(|width| *width > 0)
 }

@@ -1,5 +1,6 @@
 use super::logging::is_journal;
 use super::operator::refuse;
+use super::watch::watched;
 use super::{
     ConfiguredAgent, complain, layout, load_configuration, misconfigured, nothing_configured,
     print, selected,
@@ -14,6 +15,7 @@ use crate::installer::{self, Role};
 use crate::outcome::{self, State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
 use crate::plan::{Plan, Work};
+use crate::progress::Progress;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, kept};
 use crate::state::agent::AgentState;
@@ -36,6 +38,9 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
         version,
         until_target_changes: arguments.until_target_changes,
     });
+    if arguments.scheduled {
+        host::act_as_scheduled();
+    }
     execute(cli, arguments, request, now).await
 }
 
@@ -60,9 +65,6 @@ pub(super) async fn execute(
         );
         return Ok(2);
     }
-    if arguments.scheduled {
-        host::act_as_scheduled();
-    }
     let configuration = load_configuration(cli);
     let terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
     let installer = (mode == Mode::Act && !arguments.in_process)
@@ -70,14 +72,8 @@ pub(super) async fn execute(
         .flatten();
     let role = installer.as_ref().map_or(Role::Alone, Role::Decider);
     if nothing_configured(&configuration).is_err() {
-        if mode == Mode::Act && is_root && cli.config.is_none() {
-            if let Turn::Ours(locks) = exclusive(&layout, mode, is_root)? {
-                let _locks = locks.map(|locks| locks.for_role(role));
-                if configuration::was_seen(&layout) {
-                    notice(&layout, &configuration, now);
-                }
-                see_to_orphans(&layout, role, &[], now).await;
-            }
+        if mode == Mode::Act {
+            without_agents(cli, (&layout, role), &configuration, now).await?;
         }
         return not_configured(cli, arguments, now);
     }
@@ -89,6 +85,9 @@ pub(super) async fn execute(
         // Every agent is hidden behind a file that cannot be read.
         for problem in configuration.all_problems() {
             let _ = writeln!(io::stderr(), "error: {problem}");
+        }
+        if mode == Mode::Act {
+            without_agents(cli, (&layout, role), &configuration, now).await?;
         }
         return Ok(20);
     }
@@ -132,24 +131,44 @@ pub(super) async fn execute(
         stop: StopRequest::default(),
         role,
     };
-    let mut reports = Vec::new();
-    for (name, policy) in agents {
-        reports.push(match policy {
-            Ok(policy) => match request {
-                None => serve(&context.for_next_agent(), name, policy).await,
-                Some(request) => serve_by_hand(&context, name, policy, request).await,
-            },
-            Err(error) => misconfigured(name, error),
-        });
-    }
-    let earlier = last_document(&layout);
-    for report in &mut reports {
-        kept::complete(report, earlier.as_ref(), context.later());
-    }
+    let reports = serve_all((cli, &context), agents, request).await;
     let document = Document::new(now, context.host.clone(), reports);
     let code = exit_code(&document, arguments, policy, now);
     let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
     Ok(tell((cli, arguments), (&layout, &names), &document, code))
+}
+
+/// Serves one agent after the other, and completes what each report says with what is known from
+/// before.
+async fn serve_all(
+    (cli, context): (&Cli, &Context<'_, ProcessRunner>),
+    agents: Vec<&ConfiguredAgent>,
+    request: Option<Request>,
+) -> Vec<AgentReport> {
+    let layout = context.layout;
+    // An installer writes another one.
+    let earlier = last_document(layout);
+    let mut reports = Vec::new();
+    for (name, policy) in agents {
+        reports.push(match (policy, request) {
+            (Ok(policy), None) => {
+                let context = context.for_next_agent();
+                watched(cli, context.now, serve(&context, name, policy)).await
+            }
+            (Ok(policy), Some(request)) => {
+                let work = serve_by_hand(context, name, policy, request);
+                watched(cli, context.later(), work).await
+            }
+            (Err(error), _) => misconfigured(name, error),
+        });
+    }
+    if context.mode == Mode::Act && !matches!(context.role, Role::Decider(_)) {
+        Progress::end(layout);
+    }
+    for report in &mut reports {
+        kept::complete(report, earlier.as_ref(), context.later());
+    }
+    reports
 }
 
 /// Tells what came of a run: the journal, whoever called, and everybody who asks later. The exit code
@@ -256,6 +275,31 @@ async fn serve_by_hand(
     };
     report.warnings.splice(0..0, warnings);
     report
+}
+
+/// What is seen to where no agent can be served: that the configuration has become so, and pins that
+/// are nobody's any more.
+async fn without_agents(
+    cli: &Cli,
+    (layout, role): (&Layout, Role<'_>),
+    configuration: &Configuration,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || cli.config.is_some() {
+        return Ok(());
+    }
+    if let Turn::Ours(locks) = exclusive(layout, Mode::Act, is_root)? {
+        let _locks = locks.map(|locks| locks.for_role(role));
+        // A host that never had an agent is left as it is.
+        if configuration::was_seen(layout) {
+            notice(layout, configuration, now);
+        }
+        if configuration.problems.is_empty() {
+            see_to_orphans(layout, role, &[], now).await;
+        }
+    }
+    Ok(())
 }
 
 /// Records a configuration that is another one than before. A fault there keeps no agent from its turn.

@@ -4,10 +4,14 @@
 pub mod build;
 /// The document.
 pub mod document;
+/// Everything that is known of one agent, as text.
+mod explanation;
 /// The record as a table for a person.
 pub mod history;
 /// What earlier runs learnt.
 pub mod kept;
+/// Lines for a person.
+pub mod page;
 /// The document as text for a person.
 pub mod text;
 /// Times as a person reads them.

@@ -150,20 +150,23 @@ mod tests {
     const AGENT: &str =
         "[agents.demo]\npackage = \"demo-agent\"\nversion_server.url = \"https://example.com/c\"\n";
 
-    struct Host(tempfile::TempDir, Layout);
+    struct Host {
+        root: tempfile::TempDir,
+        layout: Layout,
+    }
 
     impl Host {
         fn new() -> Self {
             let root = tempfile::tempdir().unwrap();
             let layout = Layout::new(root.path());
             fs::create_dir_all(layout.state()).unwrap();
-            Self(root, layout)
+            Self { root, layout }
         }
 
         /// Writes the configuration's files, those with an empty text away, and has a run see it.
         fn sees(&self, texts: &[(&str, &str)]) {
             for (name, text) in texts {
-                let path = self.1.host("/etc/agent-updater").join(name);
+                let path = self.layout.host("/etc/agent-updater").join(name);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 if text.is_empty() {
                     fs::remove_file(path).unwrap();
@@ -171,13 +174,13 @@ mod tests {
                     fs::write(path, text).unwrap();
                 }
             }
-            let configuration = config::load(&self.1.root, Path::new(config::FOLDER));
+            let configuration = config::load(self.root.path(), Path::new(config::FOLDER));
             let now = DateTime::UNIX_EPOCH;
-            notice(&self.1, &configuration, ("web1", "tick"), now).unwrap();
+            notice(&self.layout, &configuration, ("web1", "tick"), now).unwrap();
         }
 
         fn events(&self) -> Vec<Value> {
-            let record = history::tail(&self.1).unwrap();
+            let record = history::tail(&self.layout).unwrap();
             let lines = record.lines();
             lines
                 .map(|line| serde_json::from_str(line).unwrap())
@@ -191,7 +194,7 @@ mod tests {
         host.sees(&[("config.toml", AGENT)]);
         host.sees(&[]);
         assert_eq!(host.events().len(), 0, "the first one is no change");
-        assert!(was_seen(&host.1));
+        assert!(was_seen(&host.layout));
         let freeze = "[defaults]\nfreeze = [{start = 2026-12-20T00:00:00Z, stop = 2027-01-04T00:00:00Z, reason = \"x\"}]\n";
         host.sees(&[("config.d/freeze.toml", freeze)]);
         host.sees(&[]);
@@ -225,10 +228,10 @@ mod tests {
     fn what_was_recorded_and_not_remembered_is_not_recorded_again() {
         let host = Host::new();
         host.sees(&[("config.toml", AGENT)]);
-        let before = fs::read(host.1.configuration_seen()).unwrap();
+        let before = fs::read(host.layout.configuration_seen()).unwrap();
         let other = format!("{AGENT}pin = false\n");
         host.sees(&[("config.toml", &other)]);
-        fs::write(host.1.configuration_seen(), before).unwrap();
+        fs::write(host.layout.configuration_seen(), before).unwrap();
         host.sees(&[]);
         assert_eq!(host.events().len(), 1);
         // And back is a change again.
@@ -242,14 +245,14 @@ mod tests {
             let host = Host::new();
             host.sees(&[("config.toml", AGENT)]);
             host.sees(&[("config.toml", &format!("{AGENT}pin = false\n"))]);
-            let path = host.1.configuration_seen();
+            let path = host.layout.configuration_seen();
             match damage {
                 Some(text) => fs::write(path, text).unwrap(),
                 None => fs::remove_file(path).unwrap(),
             }
             host.sees(&[]);
             assert_eq!(host.events().len(), 1, "it is the same: {damage:?}");
-            fs::remove_file(host.1.configuration_seen()).unwrap();
+            fs::remove_file(host.layout.configuration_seen()).unwrap();
             host.sees(&[("config.toml", &format!("{AGENT}prefetch = false\n"))]);
             let events = host.events();
             assert_eq!(events.len(), 2, "{damage:?}");
