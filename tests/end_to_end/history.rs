@@ -286,3 +286,84 @@ fn a_file_is_checked_before_it_is_put_in_place() {
         configuration["sha256"]
     );
 }
+
+#[test]
+fn what_the_installer_does_is_recorded_as_whoever_asked_for_it() {
+    let host = Host::up(&Setup::new("apt"));
+    let uid = host.shell("id -u operator");
+    let login = format!("--setenv=SUDO_UID={uid}");
+    // In a service, so that an installer of PID 1's makes the change.
+    let run = |options: &[&str], arguments: &[&str]| {
+        let mut command = vec!["systemd-run", "--wait", "--collect", "--quiet"];
+        command.extend(options);
+        command.push("/opt/updater/agent-updater");
+        command.extend(arguments);
+        let output = host.exec(&command);
+        assert_eq!(output.code, 0, "{}", output.all());
+        let last = &events(&host, &["-n", "1", "--reason", "updated"])[0];
+        let sum = host.updater(&["config", "show", "--json"]).json();
+        assert_eq!(last["config_sha256"], sum["configuration"]["sha256"]);
+        last["actor"].clone()
+    };
+    let actor = run(&[], &["run", "--scheduled"]);
+    assert_eq!(
+        (&actor["scheduled"], &actor["login_uid"]),
+        (&true.into(), &Value::Null)
+    );
+    assert!(
+        host.shell("journalctl -o cat -u 'agent-updater-apply-*'")
+            .contains("updated"),
+        "it was the installer"
+    );
+    let actor = run(&[&login], &["rollback", "demo"]);
+    assert_eq!(
+        (&actor["scheduled"], actor["login_uid"].to_string()),
+        (&false.into(), uid)
+    );
+    let table = host.updater(&["history"]).stdout;
+    line(&table, &["timer", "updated 1.0.0 → 1.1.0"]);
+    line(&table, &["operator", "updated 1.1.0 → 1.0.0 (rollback)"]);
+}
+
+#[test]
+fn a_configuration_that_serves_no_agent_any_more_is_an_event_too() {
+    let host = Host::up(&Setup::new("apt"));
+    // Before the first agent nothing is written.
+    host.write("/etc/agent-updater/config.toml", "");
+    assert_eq!(host.updater(&["run"]).code, 20);
+    assert_eq!(
+        host.shell("ls -A /var/lib/agent-updater 2>/dev/null || true"),
+        ""
+    );
+    host.configure("");
+    host.server.set("/version", Reply::ok("1.0.0"));
+    assert_eq!(host.updater(&["run"]).code, 0);
+    let changes = || events(&host, &["--reason", "configuration_changed"]);
+    assert!(changes().is_empty(), "the first one is no change");
+    host.write("/etc/agent-updater/config.toml", "[agents.demo\n");
+    for _ in 0..2 {
+        assert_eq!(host.updater(&["run"]).code, 20);
+    }
+    let broken = changes();
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    assert_eq!(
+        (&broken[0]["valid"], &broken[0]["files"][0]["change"]),
+        (&false.into(), &"changed".into())
+    );
+    host.shell("rm /etc/agent-updater/config.toml");
+    for _ in 0..2 {
+        assert_eq!(host.updater(&["run"]).code, 20);
+    }
+    host.configure("");
+    assert_eq!(host.updater(&["run"]).code, 0);
+    let all = changes();
+    let last = all.last().unwrap();
+    assert_eq!(
+        (&last["valid"], &last["files"][0]["change"]),
+        (&true.into(), &"added".into()),
+        "{all:?}"
+    );
+    // Who only looks leaves no trace.
+    assert_eq!(host.updater(&["run", "--dry-run"]).code, 0);
+    assert_eq!(changes().len(), all.len());
+}
