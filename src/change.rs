@@ -155,6 +155,7 @@ pub(crate) async fn authorized<R: Runner>(
     if !manager.download_simulates() {
         simulate(manager, prepared, context.is_root, runner, context.later()).await;
     }
+    let begun = context.later();
     let may_fetch = authorize::may_fetch(&prepared.facts);
     let fetched = if may_fetch {
         fetch(context, sources, prepared).await
@@ -172,7 +173,10 @@ pub(crate) async fn authorized<R: Runner>(
         return None;
     }
     match prove(context, sources, prepared.offer.as_ref()?, change) {
-        Ok(fetched) => Some(fetched),
+        Ok(fetched) => Some(Fetched {
+            took: Some(context.later() - begun),
+            ..fetched
+        }),
         Err(Refused { failure, hint }) => {
             let mut gates = authorize(&prepared.facts);
             close(&mut gates, &failure);
@@ -302,7 +306,11 @@ fn prove<R>(
     } = offer;
     let (path, proof) = proven.prove_file(view, kind, listed, change, now)?;
     tracing::info!(file = %path.display(), key = %proof.fingerprint, "proven");
-    Ok(Fetched { file: path, proof })
+    Ok(Fetched {
+        file: path,
+        proof,
+        took: None,
+    })
 }
 
 /// Our own program as the last look, where the index names a hash that it can compare.

@@ -172,6 +172,20 @@ pub fn act_for(login_uid: u32) {
     let _ = ASKED_BY.set(login_uid);
 }
 
+/// Whether this process does what the timer or cron began.
+static SCHEDULED: OnceLock<()> = OnceLock::new();
+
+/// From now on this process does what the timer or cron began.
+pub fn act_as_scheduled() {
+    // Said twice it means the same.
+    let _ = SCHEDULED.set(());
+}
+
+/// Whether what this process does was begun by the timer or cron.
+pub fn is_scheduled() -> bool {
+    SCHEDULED.get().is_some()
+}
+
 /// The user who logged in to run this, where the kernel's audit or sudo knows.
 pub fn login_uid() -> Option<u32> {
     // What the kernel says of a process that nobody logged in for.
@@ -190,18 +204,22 @@ pub fn login_uid() -> Option<u32> {
 /// Whoever runs this process, with the name that the host's own list of users has.
 pub fn person() -> Person {
     let (uid, login_uid) = (rustix::process::geteuid().as_raw(), login_uid());
-    let wanted = login_uid.unwrap_or(uid).to_string();
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == wanted).then(|| name.to_owned())
-    });
     Person {
         uid,
         login_uid,
-        name,
+        name: user_name(&users, login_uid.unwrap_or(uid)).map(str::to_owned),
     }
+}
+
+/// A user's name in a list in the form of `/etc/passwd`.
+pub fn user_name(users: &str, uid: u32) -> Option<&str> {
+    let wanted = uid.to_string();
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == wanted).then_some(name)
+    })
 }
 
 /// What is left on the file systems that a package manager and this program write to.

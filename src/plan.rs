@@ -39,6 +39,9 @@ pub struct Plan {
     pub written_at: DateTime<Utc>,
     /// The user who logged in to ask for it, where one did: the installer is nobody's process.
     pub login_uid: Option<u32>,
+    /// Whether the timer or cron began it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scheduled: bool,
     /// The agent; empty for [`Work::GiveBack`].
     pub agent: String,
     /// What is to be done.
@@ -105,6 +108,7 @@ impl Plan {
             schema: SCHEMA,
             written_at: now,
             login_uid: host::login_uid(),
+            scheduled: host::is_scheduled(),
             agent: agent.to_owned(),
             work,
         }

@@ -11,6 +11,8 @@ use crate::outcome::{self, State};
 use crate::packages;
 use crate::report::{AgentReport, build};
 use crate::state::agent::AgentState;
+use crate::state::durations::Durations;
+use crate::state::history::Actor;
 use crate::state::journal::{Event, HealthBefore, Journal, KeptPackage, Phase, Transaction};
 use crate::tick::Context;
 use crate::transaction::quiet::wait_until_quiet;
@@ -199,6 +201,8 @@ fn repairable<R: Runner>(
         hold: None,
         held: false,
         repairs: 0,
+        actor: Some(Actor::of_this_process("tick")),
+        durations: Durations::default(),
     })
 }
 

@@ -67,6 +67,7 @@ pub(crate) async fn put_back<R: Runner>(
         from_file: true,
         new: Some(kept),
         old,
+        download: None,
     };
     let timing = Timing::Forced;
     update::carry_out(context, name, sources, gathered, start, timing, report).await

@@ -13,6 +13,8 @@ use crate::packages;
 use crate::report::{AgentReport, build};
 use crate::repository::Offer;
 use crate::state::agent::AgentState;
+use crate::state::durations::Durations;
+use crate::state::history::Actor;
 use crate::state::journal::{Journal, KeptPackage, Transaction};
 use crate::tick::Context;
 use crate::transaction::observe::health_before;
@@ -21,6 +23,7 @@ use crate::trust::Proof;
 use crate::way_back;
 use adapters::{Change, CommandSpec, PackageManager, Runner};
 use anyhow::Result;
+use chrono::TimeDelta;
 use std::path::PathBuf;
 
 /// A package file that was fetched and proven.
@@ -30,6 +33,8 @@ pub(crate) struct Fetched {
     pub file: PathBuf,
     /// Whose word it is.
     pub proof: Proof,
+    /// How long it took to fetch and prove it, where that counts.
+    pub took: Option<TimeDelta>,
 }
 
 /// A change with all that it needs.
@@ -45,6 +50,8 @@ pub(crate) struct Start {
     pub new: Option<KeptPackage>,
     /// That of the present version, or why it is not there.
     pub old: Result<KeptPackage, String>,
+    /// How long it took to fetch and prove the new version's package, where it was fetched.
+    pub download: Option<TimeDelta>,
 }
 
 /// Makes the change, observes it, and records what came of it.
@@ -72,6 +79,7 @@ pub(crate) async fn begin<R: Runner>(
         from_file: false,
         new,
         old,
+        download: fetched.took,
     };
     carry_out(context, name, sources, gathered, start, timing, report).await?;
     if report.installed.package_version.as_deref() == Some(change.to.as_str()) {
@@ -106,6 +114,7 @@ pub(crate) async fn carry_out<R: Runner>(
         from_file,
         new,
         old,
+        download,
     } = start;
     let scene = scene_of(context, sources, gathered);
     let examination = examined(&scene, gathered).await;
@@ -140,6 +149,10 @@ pub(crate) async fn carry_out<R: Runner>(
         held: false,
         repairs: 0,
         hold: by_hand.map(|by_hand| by_hand.hold(&gathered.state, started_at)),
+        actor: Some(Actor::of_this_process(
+            by_hand.map_or("tick", |asked| asked.command),
+        )),
+        durations: Durations::of_download(download),
     };
     announce::begun(name, &transaction);
     let mut journal = Journal::load(context.layout, name)?;

@@ -55,5 +55,9 @@ async fn fetch<R: Runner>(
         offer
             .proven
             .prove_file(&offer.view, manager.kind(), &listed, present, now)?;
-    Ok(Fetched { file, proof })
+    Ok(Fetched {
+        file,
+        proof,
+        took: None,
+    })
 }

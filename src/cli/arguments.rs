@@ -149,6 +149,29 @@ pub struct ScheduleArguments {
     pub check: Option<PathBuf>,
 }
 
+/// Arguments of `history`.
+#[derive(Args, Clone, Debug)]
+pub struct HistoryArguments {
+    /// Only events of these agents, and those of all (default: every event)
+    #[arg(value_name = "AGENT")]
+    pub agents: Vec<String>,
+    /// How many events at most, 0 for all (default: the last 20; with --since all)
+    #[arg(short = 'n', long, value_name = "N")]
+    pub number: Option<usize>,
+    /// Only events since then: `7d`, `2026-12-01 06:00` (this host's time) or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only events with this reason, such as `rolled_back`; may be given more than once
+    #[arg(long = "reason", value_name = "REASON")]
+    pub reasons: Vec<String>,
+    /// Everything of each event: steps, signing key, transcript, configuration; the same as -v
+    #[arg(short, long)]
+    pub long: bool,
+    /// Print one JSON document on standard output, with the events as they were recorded
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `trust`.
 #[derive(Args, Clone, Debug)]
 pub struct TrustArguments {
@@ -208,9 +231,16 @@ pub struct ResetArguments {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Says every mistake with its file and line; exit 20 if there is one
-    Check,
+    Check {
+        /// Check this file alone, before it is put in place; `-` for standard input
+        file: Option<PathBuf>,
+    },
     /// Prints the merged configuration, each value with the file it came from
-    Show,
+    Show {
+        /// Print one JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// The commands on a version server's files.

@@ -7,6 +7,7 @@ Examples:
   agent-updater run --now         the same without waiting for the maintenance window
   agent-updater status            what is installed, wanted and running, and each gate
   agent-updater schedule          the next maintenance windows
+  agent-updater history           who changed what, when and why
   agent-updater hold teleport     pause one agent; `unhold` goes on
   agent-updater rollback teleport back to the last good version
 
@@ -25,6 +26,17 @@ Examples:
                                                    the same until the version server names another one
 
 Every gate but timing stays with --to; the version server may be away.";
+
+pub(super) const HISTORY_EXAMPLES: &str = "\
+Examples:
+  agent-updater history                     the last 20 events, newest last
+  agent-updater history teleport -n 0       all of one agent, and those of all
+  agent-updater history --long -n 1         everything of the last one
+  agent-updater history --since 7d --reason rolled_back
+  agent-updater history -n 0 --json | jq '.events[] | [.time, .reason, .why]'
+
+Any user may ask. WHO is the user who logged in, also behind sudo, or `timer` for what the timer or cron did. \
+Who finds the configuration changed need not be who wrote it. Events are kept for 400 days.";
 
 pub(super) const HOLD_EXAMPLES: &str = "\
 Examples:

@@ -6,15 +6,16 @@ mod arguments;
 mod examples;
 
 pub use arguments::{
-    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, ConfigCommand, HoldArguments,
-    ResetArguments, RollbackArguments, RunArguments, ScheduleArguments, StatusArguments,
-    TrustArguments, UnholdArguments, UnpinArguments, WhichAgents,
+    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, ConfigCommand,
+    HistoryArguments, HoldArguments, ResetArguments, RollbackArguments, RunArguments,
+    ScheduleArguments, StatusArguments, TrustArguments, UnholdArguments, UnpinArguments,
+    WhichAgents,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
 use examples::{
-    ADOPT_EXAMPLES, ALLOW_EXAMPLES, COMPLETIONS_EXAMPLES, EXAMPLES, HOLD_EXAMPLES, MAN_EXAMPLES,
-    RESET_EXAMPLES, ROLLBACK_EXAMPLES, RUN_EXAMPLES, UNHOLD_EXAMPLES,
+    ADOPT_EXAMPLES, ALLOW_EXAMPLES, COMPLETIONS_EXAMPLES, EXAMPLES, HISTORY_EXAMPLES,
+    HOLD_EXAMPLES, MAN_EXAMPLES, RESET_EXAMPLES, ROLLBACK_EXAMPLES, RUN_EXAMPLES, UNHOLD_EXAMPLES,
 };
 use std::path::PathBuf;
 
@@ -90,6 +91,9 @@ pub enum Command {
     Status(StatusArguments),
     /// The next maintenance windows, in UTC and in the schedule's zone
     Schedule(ScheduleArguments),
+    /// Who changed what, when and why: the record of this host, newest last
+    #[command(after_help = HISTORY_EXAMPLES)]
+    History(HistoryArguments),
     /// Called by apt just before dpkg, with its plan on standard input
     #[command(hide = true)]
     Guard {

@@ -42,6 +42,9 @@ pub(super) async fn run(cli: &Cli, arguments: &ApplyArguments, now: DateTime<Utc
     if let Some(login_uid) = plan.login_uid {
         host::act_for(login_uid);
     }
+    if plan.scheduled {
+        host::act_as_scheduled();
+    }
     let configuration = load_configuration(cli);
     let agents = configuration.agents.iter();
     let names: Vec<&String> = agents.map(|(name, _)| name).collect();

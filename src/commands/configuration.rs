@@ -1,26 +1,84 @@
-use super::load_configuration;
+use super::{layout, load_configuration};
 use crate::cli::{Cli, ConfigCommand};
-use crate::config::{Configuration, Standing, show};
-use anyhow::Result;
-use std::io::{self, Write};
+use crate::config::{self, Configuration, Fate, Fragment, Standing, show, show_json};
+use crate::host;
+use crate::report::document::SCHEMA;
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use std::io::{self, Read as _, Write};
+use std::path::Path;
 
 /// `config check` and `config show`.
-pub(super) fn run(cli: &Cli, command: &ConfigCommand) -> Result<u8> {
-    let configuration = load_configuration(cli);
+pub(super) fn run(cli: &Cli, command: &ConfigCommand, now: DateTime<Utc>) -> Result<u8> {
     let mut out = io::stdout().lock();
     match command {
-        ConfigCommand::Show => write!(out, "{}", show(&configuration))?,
-        ConfigCommand::Check if configuration.standing() == Standing::Valid => {
-            let names: Vec<_> = configuration
-                .agents
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect();
-            writeln!(out, "the configuration is valid: {}", names.join(", "))?;
+        ConfigCommand::Show { json } => {
+            let configuration = load_configuration(cli);
+            if *json {
+                let mut document = json!({
+                    "schema": SCHEMA,
+                    "generated_at": now,
+                    "host": host::name(),
+                    "updater_version": env!("CARGO_PKG_VERSION"),
+                    "changed": false,
+                    "failed": configuration.standing() != Standing::Valid,
+                });
+                document["configuration"] = show_json(&configuration);
+                let text =
+                    serde_json::to_string_pretty(&document).context("render the document")?;
+                writeln!(out, "{text}")?;
+            } else {
+                write!(out, "{}", show(&configuration))?;
+            }
+            tell_problems(&configuration)
         }
-        ConfigCommand::Check => {}
+        ConfigCommand::Check { file: None } => {
+            let configuration = load_configuration(cli);
+            if configuration.standing() == Standing::Valid {
+                writeln!(out, "the configuration is valid: {}", names(&configuration))?;
+            }
+            tell_problems(&configuration)
+        }
+        ConfigCommand::Check { file: Some(file) } => {
+            let configuration = load_file(&layout(cli).root, file)?;
+            match configuration.standing() {
+                Standing::Valid => {
+                    let names = names(&configuration);
+                    writeln!(out, "{} is valid by itself: {names}", file.display())?;
+                }
+                // A drop-in need not name one.
+                Standing::NotConfigured => {
+                    writeln!(out, "{} is valid, and names no agent", file.display())?;
+                    return Ok(0);
+                }
+                Standing::Invalid => {}
+            }
+            tell_problems(&configuration)
+        }
     }
-    tell_problems(&configuration)
+}
+
+fn names(configuration: &Configuration) -> String {
+    let agents = configuration.agents.iter();
+    let names: Vec<_> = agents.map(|(name, _)| name.as_str()).collect();
+    names.join(", ")
+}
+
+/// One file, or standard input, as if it were the whole configuration.
+fn load_file(root: &Path, file: &Path) -> Result<Configuration> {
+    if file != Path::new("-") {
+        return Ok(config::load_file(root, file));
+    }
+    let mut text = String::new();
+    io::stdin()
+        .read_to_string(&mut text)
+        .context("read standard input")?;
+    let fragment = Fragment {
+        path: "standard input".into(),
+        fate: Fate::Read(text),
+    };
+    Ok(config::of_fragments(root, vec![fragment], Vec::new()))
 }
 
 /// Says everything that is wrong; the value is the exit code.

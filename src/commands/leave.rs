@@ -48,6 +48,8 @@ pub(super) async fn run(cli: &Cli, in_transaction: bool, now: DateTime<Utc>) -> 
             return Ok(exit_code(reason));
         }
     };
+    // Before the pins, whose events name it.
+    let configuration = load_configuration(cli);
     let host = host::name();
     let scene = pin::Scene {
         layout: &layout,
@@ -85,7 +87,7 @@ pub(super) async fn run(cli: &Cli, in_transaction: bool, now: DateTime<Utc>) -> 
             code = 1;
         }
     }
-    for (name, policy) in &load_configuration(cli).agents {
+    for (name, policy) in &configuration.agents {
         let policy = policy.as_ref().ok();
         let (report, journal) = match settle(&context, name, policy, in_transaction).await {
             Ok(Some(settled)) => settled,

@@ -6,6 +6,7 @@ mod apply;
 mod channel;
 mod configuration;
 mod generate;
+mod history;
 mod hold;
 mod leave;
 mod logging;
@@ -32,6 +33,7 @@ use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, text};
 use crate::state::Layout;
 use crate::state::damaged::Damaged;
+use crate::state::history::works_by;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use std::io::{self, IsTerminal, Read, Write};
@@ -107,7 +109,8 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
                 }
             }
         }
-        Command::Config(command) => configuration::run(cli, command),
+        Command::History(arguments) => history::run(cli, arguments, now),
+        Command::Config(command) => configuration::run(cli, command, now),
         Command::Channel(command) => channel::run(command, now).await,
         Command::Trust(arguments) => trust::run(cli, arguments, now),
         Command::Hold(arguments) => hold::hold(cli, arguments, now),
@@ -129,10 +132,10 @@ fn layout(cli: &Cli) -> Layout {
 }
 
 fn load_configuration(cli: &Cli) -> Configuration {
-    config::load(
-        &cli.root,
-        cli.config.as_deref().unwrap_or(Path::new(config::FOLDER)),
-    )
+    let folder = cli.config.as_deref().unwrap_or(Path::new(config::FOLDER));
+    let configuration = config::load(&cli.root, folder);
+    works_by(&configuration.sha256);
+    configuration
 }
 
 /// An agent's name, and its policy or what is wrong with it.

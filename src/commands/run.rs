@@ -8,7 +8,7 @@ use super::{
 use crate::announce;
 use crate::by_hand::Request;
 use crate::cli::{Cli, RunArguments};
-use crate::config::Policy;
+use crate::config::{Configuration, Policy};
 use crate::decision::Reason;
 use crate::host;
 use crate::installer::{self, Role};
@@ -19,6 +19,7 @@ use crate::progress::Progress;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, kept};
 use crate::state::agent::AgentState;
+use crate::state::configuration;
 use crate::state::journal::Journal;
 use crate::state::lock::{Acquired, Lock, acquire};
 use crate::state::{Layout, files};
@@ -37,6 +38,9 @@ pub(super) async fn run(cli: &Cli, arguments: &RunArguments, now: DateTime<Utc>)
         version,
         until_target_changes: arguments.until_target_changes,
     });
+    if arguments.scheduled {
+        host::act_as_scheduled();
+    }
     execute(cli, arguments, request, now).await
 }
 
@@ -68,11 +72,8 @@ pub(super) async fn execute(
         .flatten();
     let role = installer.as_ref().map_or(Role::Alone, Role::Decider);
     if nothing_configured(&configuration).is_err() {
-        if mode == Mode::Act && is_root && cli.config.is_none() {
-            if let Turn::Ours(locks) = exclusive(&layout, mode, is_root)? {
-                let _locks = locks.map(|locks| locks.for_role(role));
-                see_to_orphans(&layout, role, &[], now).await;
-            }
+        if mode == Mode::Act {
+            without_agents(cli, (&layout, role), &configuration, now).await?;
         }
         return not_configured(cli, arguments, now);
     }
@@ -84,6 +85,9 @@ pub(super) async fn execute(
         // Every agent is hidden behind a file that cannot be read.
         for problem in configuration.all_problems() {
             let _ = writeln!(io::stderr(), "error: {problem}");
+        }
+        if mode == Mode::Act {
+            without_agents(cli, (&layout, role), &configuration, now).await?;
         }
         return Ok(20);
     }
@@ -105,6 +109,9 @@ pub(super) async fn execute(
             return Ok(exit_code(&document, arguments, policy, now));
         }
     };
+    if mode == Mode::Act {
+        notice(&layout, &configuration, now);
+    }
     // An agent that is missing may stand in a file that cannot be read, or in another folder.
     if mode == Mode::Act && cli.config.is_none() && configuration.problems.is_empty() {
         let names = configuration.agents.iter().map(|(name, _)| name.as_str());
@@ -270,6 +277,39 @@ async fn serve_by_hand(
     report
 }
 
+/// What is seen to where no agent can be served: that the configuration has become so, and pins that
+/// are nobody's any more.
+async fn without_agents(
+    cli: &Cli,
+    (layout, role): (&Layout, Role<'_>),
+    configuration: &Configuration,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || cli.config.is_some() {
+        return Ok(());
+    }
+    if let Turn::Ours(locks) = exclusive(layout, Mode::Act, is_root)? {
+        let _locks = locks.map(|locks| locks.for_role(role));
+        // A host that never had an agent is left as it is.
+        if configuration::was_seen(layout) {
+            notice(layout, configuration, now);
+        }
+        if configuration.problems.is_empty() {
+            see_to_orphans(layout, role, &[], now).await;
+        }
+    }
+    Ok(())
+}
+
+/// Records a configuration that is another one than before. A fault there keeps no agent from its turn.
+fn notice(layout: &Layout, configuration: &Configuration, now: DateTime<Utc>) {
+    let noticed = configuration::notice(layout, configuration, (&host::name(), "tick"), now);
+    if let Err(error) = noticed {
+        tracing::warn!("whether the configuration has changed is not recorded: {error:#}");
+    }
+}
+
 /// Gives back the pins of agents that are not configured any more. A fault there keeps no
 /// configured agent from its turn.
 async fn see_to_orphans(layout: &Layout, role: Role<'_>, configured: &[&str], now: DateTime<Utc>) {
@@ -343,7 +383,12 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
     // An installer may be at work although the run that started it is gone.
     Ok(match acquire(&layout.transaction_lock())? {
         Acquired::Ours(transaction) => {
-            let folders = [layout.agents(), layout.journals(), layout.run_time()];
+            let folders = [
+                layout.state(),
+                layout.agents(),
+                layout.journals(),
+                layout.run_time(),
+            ];
             files::sweep(&folders.each_ref().map(PathBuf::as_path), 0);
             // A plan there is of a run that is gone.
             files::empty(&layout.plans());

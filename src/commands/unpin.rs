@@ -1,5 +1,5 @@
-use super::layout;
 use super::operator::lock;
+use super::{layout, load_configuration};
 use crate::cli::Cli;
 use crate::host;
 use crate::pin::{Scene, release_all};
@@ -14,6 +14,8 @@ pub(super) fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Ok(lock) => lock,
         Err(code) => return Ok(code),
     };
+    // The events name it.
+    load_configuration(cli);
     let host = host::name();
     let scene = Scene {
         layout: &layout,

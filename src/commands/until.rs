@@ -15,25 +15,7 @@ pub(super) fn parse<Z: TimeZone>(
     now: DateTime<Utc>,
     zone: &Z,
 ) -> Result<DateTime<Utc>, (String, String)> {
-    let text = text.trim();
-    let instant = if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-        instant.to_utc()
-    } else if let Some(local) = local(text) {
-        match zone.from_local_datetime(&local) {
-            LocalResult::Single(instant) => instant.to_utc(),
-            // The later of two: a hold that ends too early is the worse mistake.
-            LocalResult::Ambiguous(_, later) => later.to_utc(),
-            LocalResult::None => {
-                let why = format!("`{text}` does not exist here: the clock is put forward over it");
-                return Err((why, "name another time, or one with its offset".to_owned()));
-            }
-        }
-    } else {
-        let span = humantime::parse_duration(text).ok();
-        let span = span.and_then(|span| TimeDelta::from_std(span).ok());
-        let end = span.and_then(|span| now.checked_add_signed(span));
-        end.ok_or_else(|| (format!("`{text}` is no time"), FORMS.to_owned()))?
-    };
+    let instant = read(text, zone, |span| now.checked_add_signed(span))?;
     if instant <= now {
         let why = format!(
             "`{text}` is in the past ({})",
@@ -45,6 +27,45 @@ pub(super) fn parse<Z: TimeZone>(
         ));
     }
     Ok(instant)
+}
+
+/// Reads since when events are wanted: a span until now, a date with or without a time in `zone`, or
+/// RFC 3339.
+///
+/// # Errors
+/// What is wrong, then the way out: not such a text.
+pub(super) fn since<Z: TimeZone>(
+    text: &str,
+    now: DateTime<Utc>,
+    zone: &Z,
+) -> Result<DateTime<Utc>, (String, String)> {
+    read(text, zone, |span| now.checked_sub_signed(span))
+}
+
+fn read<Z: TimeZone>(
+    text: &str,
+    zone: &Z,
+    away: impl Fn(TimeDelta) -> Option<DateTime<Utc>>,
+) -> Result<DateTime<Utc>, (String, String)> {
+    let text = text.trim();
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Ok(instant.to_utc());
+    }
+    if let Some(local) = local(text) {
+        return match zone.from_local_datetime(&local) {
+            LocalResult::Single(instant) => Ok(instant.to_utc()),
+            // The later of two: a hold that ends too early is the worse mistake.
+            LocalResult::Ambiguous(_, later) => Ok(later.to_utc()),
+            LocalResult::None => {
+                let why = format!("`{text}` does not exist here: the clock is put forward over it");
+                Err((why, "name another time, or one with its offset".to_owned()))
+            }
+        };
+    }
+    let span = humantime::parse_duration(text).ok();
+    let span = span.and_then(|span| TimeDelta::from_std(span).ok());
+    let instant = span.and_then(away);
+    instant.ok_or_else(|| (format!("`{text}` is no time"), FORMS.to_owned()))
 }
 
 fn local(text: &str) -> Option<NaiveDateTime> {
@@ -87,6 +108,25 @@ mod tests {
             let expected: DateTime<Utc> = expected.parse().unwrap();
             assert_eq!(parse(text, now, &berlin), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn since_when_looks_back() {
+        let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+        let berlin = chrono_tz::Europe::Berlin;
+        let table = [
+            ("7d", "2026-11-15T12:00:00Z"),
+            ("2026-11-01 06:00", "2026-11-01T05:00:00Z"),
+            ("2026-11-01", "2026-10-31T23:00:00Z"),
+            // There may be nothing yet.
+            ("2027-06-01T06:00:00Z", "2027-06-01T06:00:00Z"),
+        ];
+        for (text, expected) in table {
+            let expected: DateTime<Utc> = expected.parse().unwrap();
+            assert_eq!(since(text, now, &berlin), Ok(expected), "{text}");
+        }
+        let (message, hint) = since("yesterday", now, &berlin).unwrap_err();
+        assert!(message.contains("is no time") && hint.contains("`3d`"));
     }
 
     #[test]

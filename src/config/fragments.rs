@@ -99,6 +99,10 @@ pub(super) fn find(root: &Path, folder: &Path) -> (Vec<Fragment>, Vec<Problem>) 
 pub(super) fn alone(path: &Path) -> (Vec<Fragment>, Vec<Problem>) {
     let mut problems = Vec::new();
     let fragment = fragment(path, path.to_owned(), &mut problems);
+    for problem in &mut problems {
+        // Nothing waits for a file that is only checked.
+        problem.hint = Some("name a file that this user can read".to_owned());
+    }
     (vec![fragment], problems)
 }
 

@@ -25,7 +25,7 @@ pub use policy::{
     RepositoryPolicy, RepositorySource, Restart, ScheduleSource,
 };
 pub use problem::{ConfigError, Place, Problem};
-pub use show::show;
+pub use show::{show, show_json};
 
 use merge::{Agent, Merged, join};
 use section::{Shown, Walk};

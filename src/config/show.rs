@@ -2,6 +2,7 @@ use super::fragments::Fate;
 use super::section::Shown;
 use super::tree::bare;
 use super::{Configuration, Standing};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// The widest line whose source still stands in the common column.
@@ -39,6 +40,42 @@ pub fn show(configuration: &Configuration) -> String {
         text.push_str(&aligned(lines));
     }
     text
+}
+
+/// The same as JSON: each value as TOML, with its source.
+pub fn show_json(configuration: &Configuration) -> Value {
+    let files = configuration.files.iter().map(|file| {
+        let (fate, by) = match &file.fate {
+            Fate::Read(_) => ("read", None),
+            Fate::Masked(by) => ("masked", Some(by)),
+            Fate::Empty => ("empty", None),
+            Fate::Ignored => ("ignored", None),
+            Fate::Unreadable => ("unreadable", None),
+        };
+        json!({"path": file.path, "fate": fate, "masked_by": by})
+    });
+    let agents = configuration.agents.iter().zip(&configuration.shown);
+    let agents = agents.map(|((name, policy), lines)| {
+        let keys = lines.iter().map(
+            |Shown { key, value, source }| json!({"key": key, "value": value, "source": source}),
+        );
+        json!({"name": name, "valid": policy.is_ok(), "keys": keys.collect::<Vec<_>>()})
+    });
+    let problems = configuration.all_problems().into_iter().map(|problem| {
+        json!({
+            "file": &*problem.place.file,
+            "line": problem.place.line,
+            "key": problem.key,
+            "reason": problem.reason,
+            "hint": problem.hint,
+        })
+    });
+    json!({
+        "sha256": configuration.sha256,
+        "files": files.collect::<Vec<_>>(),
+        "agents": agents.collect::<Vec<_>>(),
+        "problems": problems.collect::<Vec<_>>(),
+    })
 }
 
 fn aligned(lines: &[Shown]) -> String {

@@ -39,7 +39,8 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "/var/lib/agent-updater/history.jsonl",
-        "The append-only record, one JSON document in each line.",
+        "The record that `agent-updater history` shows, one JSON document in each line, kept for 400 \
+         days.",
     ),
     (
         "/var/lib/agent-updater/transcripts/",

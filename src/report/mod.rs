@@ -6,6 +6,8 @@ pub mod build;
 pub mod document;
 /// Everything that is known of one agent, as text.
 mod explanation;
+/// The record as a table for a person.
+pub mod history;
 /// What earlier runs learnt.
 pub mod kept;
 /// Lines for a person.

@@ -1,15 +1,34 @@
-use super::{Layout, files};
+//! The record: what was done on this host, when, why and by whom, one event in each line.
+
+/// Writes it.
+mod append;
+/// Reads it, also what a newer version wrote.
+mod read;
+/// Takes out what is older than it is kept.
+mod trim;
+
+pub(crate) use append::tail;
+pub use append::{append, append_once};
+pub use read::{Past, Recorded, read};
+
 use crate::host;
 use crate::report::document::SCHEMA;
 use crate::trust::freshness::Seen;
 use adapters::TargetVersion;
-use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use serde::de::IgnoredAny;
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// The sum of the merged configuration that this process works by.
+static CONFIGURATION: OnceLock<String> = OnceLock::new();
+
+/// From now on what this process records was done by the configuration with that sum.
+pub fn works_by(config_sha256: &str) {
+    // The first one counts: whatever is loaded later is looked at, and nothing is done by it.
+    let _ = CONFIGURATION.set(config_sha256.to_owned());
+}
 
 /// What every line of the record has.
 #[derive(Clone, Debug, Serialize)]
@@ -29,9 +48,11 @@ pub struct Header<'a> {
     /// What came of it: a reason string.
     pub reason: &'a str,
     /// Who.
-    pub actor: Actor<'a>,
+    pub actor: Actor,
     /// Version of this program.
     pub updater_version: &'a str,
+    /// By which configuration, where one was loaded: the sum of the merged one, in hexadecimal.
+    pub config_sha256: Option<&'a str>,
 }
 
 impl<'a> Header<'a> {
@@ -54,6 +75,7 @@ impl<'a> Header<'a> {
             reason,
             actor: Actor::of_this_process(trigger),
             updater_version: env!("CARGO_PKG_VERSION"),
+            config_sha256: CONFIGURATION.get().map(String::as_str),
         }
     }
 }
@@ -68,8 +90,14 @@ pub struct Event<'a> {
     pub from: &'a str,
     /// Native version that was to be installed.
     pub to: &'a str,
-    /// How long it took, in seconds.
+    /// What came of it, for a person, one line.
+    pub message: &'a str,
+    /// How long it took from the first step that changed something, in seconds.
     pub seconds: f64,
+    /// How long each step took, in seconds: `download` (before those seconds), `install`, `observe`
+    /// and `roll_back`, which ends when the version before was observed. What was cut off counts
+    /// until it was taken up again.
+    pub durations: BTreeMap<&'static str, f64>,
     /// The actor's, where the first lines of version 1 had it.
     pub uid: u32,
     /// Fingerprint of the key that proved the package, in upper-case hexadecimal.
@@ -130,136 +158,62 @@ pub struct AdoptionEvent<'a> {
     pub steps: &'a [String],
 }
 
-/// Who did something.
+/// The configuration became another one: `configuration_changed`, recorded by the first run that
+/// saw it, whose user need not be who changed it. `config_sha256` is the new sum.
 #[derive(Clone, Debug, Serialize)]
-pub struct Actor<'a> {
+pub struct ConfigurationEvent<'a> {
+    /// What every line has.
+    #[serde(flatten)]
+    pub header: Header<'a>,
+    /// The sum before.
+    pub config_sha256_before: &'a str,
+    /// Whether every agent can be served by it.
+    pub valid: bool,
+    /// The files that are others than before, where that is known.
+    pub files: &'a [ChangedFile],
+}
+
+/// A file of the configuration that is another than before.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ChangedFile {
+    /// The file.
+    pub path: PathBuf,
+    /// `added`, `changed` or `removed`.
+    pub change: &'static str,
+    /// When it was written last, where it is still there. UTC.
+    pub modified_at: Option<DateTime<Utc>>,
+}
+
+/// Who did something.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Actor {
     /// The effective user.
     pub uid: u32,
     /// The user who logged in, where that is known: not changed by su or sudo.
     pub login_uid: Option<u32>,
     /// What was called: the command, or `tick`.
-    pub trigger: &'a str,
+    pub trigger: String,
+    /// Whether it was called as the timer and cron do.
+    pub scheduled: bool,
 }
 
-impl<'a> Actor<'a> {
+impl Actor {
     /// Whoever runs this process.
-    pub fn of_this_process(trigger: &'a str) -> Self {
+    pub fn of_this_process(trigger: &str) -> Self {
         Self {
             uid: rustix::process::geteuid().as_raw(),
             login_uid: host::login_uid(),
-            trigger,
+            trigger: trigger.to_owned(),
+            scheduled: host::is_scheduled(),
         }
     }
-}
-
-/// Appends one event unless its id is among the last ones: what was cut off right after it was
-/// recorded comes to the same end again.
-pub fn append_once(layout: &Layout, id: &str, event: &impl Serialize) -> Result<()> {
-    let mark = format!(
-        "\"id\":{}",
-        serde_json::to_string(id).context("render an id")?
-    );
-    let lines = tail(layout)?;
-    // What a cut or a full disk left of a line says nothing.
-    let whole = |line: &str| serde_json::from_str::<IgnoredAny>(line).is_ok();
-    if lines
-        .lines()
-        .any(|line| line.contains(&mark) && whole(line))
-    {
-        return Ok(());
-    }
-    append(layout, event)
-}
-
-/// The last lines of the record.
-fn tail(layout: &Layout) -> Result<String> {
-    const MOST_BYTES: u64 = 64 * 1024;
-    let path = layout.history();
-    let read = (|| -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(&path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(MOST_BYTES)))?;
-        let mut bytes = Vec::new();
-        file.take(MOST_BYTES).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    })();
-    match read {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        read => {
-            let bytes = read.with_context(|| format!("read {}", path.display()))?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        }
-    }
-}
-
-/// Appends one event; the line is durable when this returns. After one that could not be written
-/// whole it begins anew.
-pub fn append(layout: &Layout, event: &impl Serialize) -> Result<()> {
-    files::create_folder(&layout.state(), 0o755)?;
-    let path = layout.history();
-    let mut line = serde_json::to_string(event).context("render an event")?;
-    line.push('\n');
-    let written = (|| -> std::io::Result<()> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o644)
-            .open(&path)?;
-        let length = file.metadata()?.len();
-        if length > 0 && !ends_a_line(&mut file)? {
-            line.insert(0, '\n');
-        }
-        // One write of one whole line, so that a cut leaves at most a torn last line.
-        let written = file
-            .write_all(line.as_bytes())
-            .and_then(|()| file.sync_all());
-        if written.is_err() {
-            // Half an event is none. Where even this fails, the next one begins a line of its own.
-            let _ = file.set_len(length);
-        }
-        written
-    })();
-    written.with_context(|| format!("write {}", path.display()))
-}
-
-fn ends_a_line(file: &mut File) -> std::io::Result<bool> {
-    let mut last = [0_u8];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::{Value, json};
-    use std::fs;
-
-    #[test]
-    fn what_a_cut_left_of_a_line_spoils_no_other_and_is_recorded_again() {
-        let root = tempfile::tempdir().unwrap();
-        let layout = Layout::new(root.path());
-        let event = |id: &str| json!({"id": id, "why": "x"});
-        append_once(&layout, "a", &event("a")).unwrap();
-        let whole = fs::read_to_string(layout.history()).unwrap();
-        fs::write(layout.history(), format!("{whole}{{\"id\":\"b\",\"wh")).unwrap();
-        for _ in 0..2 {
-            append_once(&layout, "a", &event("a")).unwrap();
-            append_once(&layout, "b", &event("b")).unwrap();
-        }
-        append(&layout, &event("c")).unwrap();
-        let text = fs::read_to_string(layout.history()).unwrap();
-        let read: Vec<_> = text
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).map(|event| event["id"].clone()))
-            .collect();
-        assert_eq!(read.len(), 4, "{text}");
-        assert!(read[1].is_err(), "the torn line stays: {text}");
-        for (index, id) in [(0, "a"), (2, "b"), (3, "c")] {
-            assert_eq!(read[index].as_ref().unwrap(), id, "{text}");
-        }
-    }
 
     /// What readers of version 1 rely on: nothing of it may go.
     #[test]
@@ -267,18 +221,29 @@ mod tests {
         let time = "2026-06-01T02:00:00Z".parse().unwrap();
         let header = || Header::new(("web1", "demo"), time, "tick", "updated", "it");
         let uid = header().actor.uid;
-        let events: [(Value, &[&str]); 4] = [
+        let events: [(Value, &[&str]); 5] = [
             (
                 json!(Event {
                     header: header(),
                     from: "1.0.0",
                     to: "1.1.0",
+                    message: "updated 1.0.0 → 1.1.0",
                     seconds: 1.5,
+                    durations: BTreeMap::new(),
                     uid,
                     signing_key: None,
                     transcript: None,
                 }),
-                &["from", "to", "seconds", "uid", "signing_key", "transcript"],
+                &[
+                    "from",
+                    "to",
+                    "message",
+                    "seconds",
+                    "durations",
+                    "uid",
+                    "signing_key",
+                    "transcript",
+                ],
             ),
             (
                 json!(PinEvent {
@@ -306,6 +271,15 @@ mod tests {
                 }),
                 &["version", "until", "why"],
             ),
+            (
+                json!(ConfigurationEvent {
+                    header: header(),
+                    config_sha256_before: "0a",
+                    valid: true,
+                    files: &[],
+                }),
+                &["config_sha256_before", "valid", "files"],
+            ),
         ];
         for (event, own) in events {
             assert_eq!(event["schema"], "agent-updater/v1");
@@ -324,9 +298,10 @@ mod tests {
                 (&actor["uid"], &actor["trigger"]),
                 (&json!(uid), &json!("tick"))
             );
-            assert!(actor.contains_key("login_uid"));
+            assert!(actor.contains_key("login_uid") && actor.contains_key("scheduled"));
             assert_eq!(event["updater_version"], env!("CARGO_PKG_VERSION"));
-            assert_eq!(event.as_object().unwrap().len(), 9 + own.len(), "{event}");
+            assert!(event.get("config_sha256").is_some());
+            assert_eq!(event.as_object().unwrap().len(), 10 + own.len(), "{event}");
             for field in own {
                 assert!(event.get(field).is_some(), "{field}: {event}");
             }

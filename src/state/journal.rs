@@ -4,6 +4,8 @@
 //! finishes or undoes it (see [`crate::transaction`]).
 
 use super::damaged::{self, Damaged, FileOf};
+use super::durations::Durations;
+use super::history::Actor;
 use super::operator::Hold;
 use super::{Layout, files};
 use adapters::{Change, NativeVersion, PackageName};
@@ -190,6 +192,12 @@ pub struct Transaction {
     /// The hold that goes with it once it went well: of a change that an operator asked for.
     #[serde(default)]
     pub hold: Option<Hold>,
+    /// Who began it, for the history: another run may end it.
+    #[serde(default)]
+    pub actor: Option<Actor>,
+    /// How long each step took that is over.
+    #[serde(default)]
+    pub durations: Durations,
 }
 
 impl Transaction {
@@ -229,7 +237,7 @@ pub struct Journal {
 }
 
 /// Number of the format that this version writes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 impl Journal {
     /// Reads the journal; a missing file is an idle one.
@@ -265,18 +273,35 @@ impl Journal {
             .phase
             .after(event)
             .with_context(|| format!("{event:?} cannot happen in phase {:?}", self.phase))?;
-        let mut next = Self {
-            schema: SCHEMA,
-            phase,
-            since: Some(now),
-            transaction: self.transaction.clone(),
-        };
+        let mut next = self.clone();
+        next.schema = SCHEMA;
+        next.advance(phase, now);
         if phase == Phase::Idle {
             next.transaction = None;
         }
         next.write(layout, agent)?;
         *self = next;
         Ok(())
+    }
+
+    /// Goes on to a phase in memory alone.
+    pub fn advance(&mut self, phase: Phase, now: DateTime<Utc>) {
+        let durations = self.durations_until(now);
+        if let Some(change) = &mut self.transaction {
+            change.durations = durations;
+        }
+        self.phase = phase;
+        self.since = Some(now);
+    }
+
+    /// How long each step of the change took, the present one until now.
+    pub fn durations_until(&self, now: DateTime<Utc>) -> Durations {
+        let change = self.transaction.as_ref();
+        let mut durations = change.map_or_else(Durations::default, |change| change.durations);
+        if let Some(since) = self.since {
+            durations.add(self.phase, now - since);
+        }
+        durations
     }
 
     /// Writes it again in the same phase, for what was learnt meanwhile.
@@ -356,6 +381,8 @@ mod tests {
             held: false,
             repairs: 0,
             hold: None,
+            actor: None,
+            durations: Durations::default(),
         }
     }
 
@@ -378,6 +405,31 @@ mod tests {
             .record(&layout, "demo", Event::Settled, now)
             .unwrap();
         assert_eq!(Journal::load(&layout, "demo").unwrap().transaction, None);
+    }
+
+    #[test]
+    fn how_long_each_step_takes_is_on_disk() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let mut journal = Journal {
+            phase: Phase::Prefetched,
+            since: Some(at(-9000)),
+            transaction: Some(transaction()),
+            ..Journal::default()
+        };
+        for (event, second) in [
+            (Event::Begun, 0),
+            (Event::Returned, 3),
+            (Event::Condemned, 7),
+        ] {
+            journal.record(&layout, "demo", event, at(second)).unwrap();
+        }
+        // Another run reads it, and ends it.
+        let journal = Journal::load(&layout, "demo").unwrap();
+        let durations = journal.durations_until(at(12)).in_seconds();
+        let expected = [("install", 3.0), ("observe", 4.0), ("roll_back", 5.0)];
+        assert_eq!(durations, expected.into());
     }
 
     #[test]

@@ -2,8 +2,12 @@
 
 /// What is remembered of one agent.
 pub mod agent;
+/// Which configuration the last run saw.
+pub mod configuration;
 /// Files of ours that cannot be read any more.
 pub mod damaged;
+/// How long each step of a change takes.
+pub mod durations;
 /// Files that are either the old or the new content, whatever cuts the writing off.
 pub mod files;
 /// The append-only record.
@@ -118,6 +122,11 @@ impl Layout {
     /// The lock of whoever may change packages: a run, or the installer that it has started.
     pub fn transaction_lock(&self) -> PathBuf {
         self.run_time().join("transaction.lock")
+    }
+
+    /// Which configuration the last run saw.
+    pub fn configuration_seen(&self) -> PathBuf {
+        self.state().join("configuration.json")
     }
 
     /// The append-only record.

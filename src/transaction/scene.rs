@@ -51,7 +51,7 @@ impl<R: Runner> Scene<'_, R> {
         let now = self.context.later();
         if let Err(error) = journal.record(self.context.layout, self.agent, event, now) {
             warnings.push(format!("the journal is behind: {error:#}"));
-            journal.phase = journal.phase.after(event).unwrap_or(journal.phase);
+            journal.advance(journal.phase.after(event).unwrap_or(journal.phase), now);
         }
     }
 

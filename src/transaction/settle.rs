@@ -63,16 +63,17 @@ pub(super) fn settled<R: Runner>(
     end: End,
     run: Run,
 ) -> Applied {
-    let Some(change) = journal.transaction.clone() else {
+    let Some(mut change) = journal.transaction.clone() else {
         return Applied::later(Reason::InternalError, "the journal names no change", run);
     };
+    change.durations = journal.durations_until(scene.context.later());
     let told = run.told.clone();
     let mut applied = applied(scene, &change, installed, end, run);
     announce::ended(scene.agent, &change, applied.reason, &applied.message);
     remember(scene, state, &change, &applied, told.as_ref());
     let recorded = state
         .store(scene.context.layout, scene.agent)
-        .and_then(|()| record(scene, state, &change));
+        .and_then(|()| record(scene, state, &change, &applied.message));
     transcripts::rotate(scene.context.layout, scene.agent, transcripts::KEPT);
     // The change is made: a full disk must not hide what came of it.
     if let Err(error) = recorded {
@@ -321,14 +322,20 @@ fn remember<R: Runner>(
     });
 }
 
-fn record<R: Runner>(scene: &Scene<'_, R>, state: &AgentState, change: &Transaction) -> Result<()> {
+fn record<R: Runner>(
+    scene: &Scene<'_, R>,
+    state: &AgentState,
+    change: &Transaction,
+    message: &str,
+) -> Result<()> {
     let Some(attempt) = &state.last_attempt else {
         return Ok(());
     };
     let transcript = scene.context.layout.transcripts().join(&change.id);
     let context = scene.context;
-    let by_hand = context.by_hand.as_ref();
-    let actor = history::Actor::of_this_process(by_hand.map_or("tick", |asked| asked.command));
+    // An earlier version's journal does not say who began it.
+    let actor = change.actor.clone();
+    let actor = actor.unwrap_or_else(|| history::Actor::of_this_process("tick"));
     let names = (context.host.as_str(), scene.agent);
     let event = history::Event {
         uid: actor.uid,
@@ -345,6 +352,8 @@ fn record<R: Runner>(scene: &Scene<'_, R>, state: &AgentState, change: &Transact
         },
         from: &attempt.from,
         to: &attempt.to,
+        message,
+        durations: change.durations.in_seconds(),
         seconds: (attempt.ended_at - attempt.started_at).as_seconds_f64(),
         signing_key: change
             .new

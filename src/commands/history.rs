@@ -1,0 +1,124 @@
+use super::operator::refuse;
+use super::{colored, layout, until};
+use crate::cli::{Cli, HistoryArguments};
+use crate::host;
+use crate::report::document::SCHEMA;
+use crate::report::history::render;
+use crate::report::page::Form;
+use crate::state::history::{Past, Recorded, read};
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Local, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use std::io::{self, IsTerminal, Write};
+
+/// So many events are shown where nobody says how many.
+const FEW: usize = 20;
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    schema: &'a str,
+    generated_at: DateTime<Utc>,
+    host: &'a str,
+    changed: bool,
+    failed: bool,
+    updater_version: &'a str,
+    /// Lines of the record that could not be read.
+    unreadable_lines: usize,
+    /// As they were recorded, newest last.
+    events: Vec<&'a Value>,
+}
+
+/// `history`: what was done on this host, when, why and by whom; needs neither root nor a
+/// configuration.
+pub(super) fn run(cli: &Cli, arguments: &HistoryArguments, now: DateTime<Utc>) -> Result<u8> {
+    let layout = layout(cli);
+    let since = arguments.since.as_ref();
+    let since = match since
+        .map(|text| until::since(text, now, &Local))
+        .transpose()
+    {
+        Ok(since) => since,
+        Err((message, hint)) => {
+            refuse(&format!("--since {message}"), &hint);
+            return Ok(2);
+        }
+    };
+    let most = match arguments.number {
+        Some(0) => None,
+        Some(number) => Some(number),
+        None if since.is_some() => None,
+        None => Some(FEW),
+    };
+    let past = read(&layout, most, |event| wanted(arguments, since, event))?;
+    tell_what_is_missing(&past, arguments.json)?;
+    let mut out = io::stdout().lock();
+    let printed = if arguments.json {
+        let document = Document {
+            schema: SCHEMA,
+            generated_at: now,
+            host: &host::name(),
+            changed: false,
+            failed: false,
+            updater_version: env!("CARGO_PKG_VERSION"),
+            unreadable_lines: past.unreadable,
+            events: past.events.iter().map(|event| &event.value).collect(),
+        };
+        let text = serde_json::to_string_pretty(&document).context("render the document")?;
+        writeln!(out, "{text}")
+    } else {
+        let form = Form::of_output(colored(cli, io::stdout().is_terminal()));
+        let long = arguments.long || cli.verbose > 0;
+        let users = std::fs::read_to_string(layout.host("/etc/passwd")).unwrap_or_default();
+        let name = |uid| host::user_name(&users, uid).map(str::to_owned);
+        render(&mut out, &past.events, (form, long), &name)
+    };
+    printed
+        .and_then(|()| out.flush())
+        .or_else(|error| match error.kind() {
+            // `agent-updater history | head` is no fault of this program.
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        })
+        .context("write to standard output")?;
+    Ok(0)
+}
+
+/// Whether an event was asked for; one of all agents is each agent's.
+fn wanted(arguments: &HistoryArguments, since: Option<DateTime<Utc>>, event: &Recorded) -> bool {
+    let of_agent = |agent| arguments.agents.iter().any(|name| name == agent);
+    (arguments.agents.is_empty() || event.agent().is_none_or(of_agent))
+        && since.is_none_or(|since| event.time >= since)
+        && (arguments.reasons.is_empty()
+            || arguments
+                .reasons
+                .iter()
+                .any(|reason| reason == event.reason()))
+}
+
+/// Says what whoever reads the events has to know beside them.
+fn tell_what_is_missing(past: &Past, json: bool) -> io::Result<()> {
+    let mut err = io::stderr().lock();
+    match past.unreadable {
+        0 => {}
+        1 => writeln!(
+            err,
+            "warning: one line of the record is no event, and is left out"
+        )?,
+        count => writeln!(
+            err,
+            "warning: {count} lines of the record are no events, and are left out"
+        )?,
+    }
+    // In a document an empty list says so.
+    if past.events.is_empty() && !json {
+        let which = if past.is_there {
+            "no such event is recorded"
+        } else {
+            "no event so far"
+        };
+        writeln!(err, "{which}")?;
+    }
+    Ok(())
+}
