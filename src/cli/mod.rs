@@ -6,15 +6,16 @@ mod arguments;
 mod examples;
 
 pub use arguments::{
-    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, ConfigCommand, HoldArguments,
-    ResetArguments, RollbackArguments, RunArguments, ScheduleArguments, StatusArguments,
-    TrustArguments, UnholdArguments, UnpinArguments, WhichAgents,
+    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, ConfigCommand, DoctorArguments,
+    HoldArguments, ResetArguments, RollbackArguments, RunArguments, ScheduleArguments,
+    StatusArguments, TrustArguments, UnholdArguments, UnpinArguments, WhichAgents,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
 use examples::{
-    ADOPT_EXAMPLES, ALLOW_EXAMPLES, COMPLETIONS_EXAMPLES, EXAMPLES, HOLD_EXAMPLES, MAN_EXAMPLES,
-    RESET_EXAMPLES, ROLLBACK_EXAMPLES, RUN_EXAMPLES, UNHOLD_EXAMPLES,
+    ADOPT_EXAMPLES, ALLOW_EXAMPLES, COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES, EXAMPLES, HOLD_EXAMPLES,
+    MAN_EXAMPLES, RESET_EXAMPLES, ROLLBACK_EXAMPLES, RUN_EXAMPLES, SCHEDULE_EXAMPLES,
+    UNHOLD_EXAMPLES,
 };
 use std::path::PathBuf;
 
@@ -89,7 +90,11 @@ pub enum Command {
     /// What is installed, wanted and running, with every gate of the decision
     Status(StatusArguments),
     /// The next maintenance windows, in UTC and in the schedule's zone
+    #[command(after_help = SCHEDULE_EXAMPLES)]
     Schedule(ScheduleArguments),
+    /// Looks for whatever would keep this host from being updated, and says the way out
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArguments),
     /// Called by apt just before dpkg, with its plan on standard input
     #[command(hide = true)]
     Guard {

@@ -6,6 +6,8 @@ pub mod build;
 pub mod document;
 /// What earlier runs learnt.
 pub mod kept;
+/// How text stands on a screen.
+pub mod layout;
 /// The document as text for a person.
 pub mod text;
 /// Times as a person reads them.

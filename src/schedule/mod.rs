@@ -10,6 +10,8 @@ mod excerpt;
 mod freeze;
 mod instant;
 mod json;
+/// What is allowed and seldom meant.
+pub mod lint;
 mod pairs;
 mod parse_error;
 #[cfg(test)]
