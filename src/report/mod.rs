@@ -10,6 +10,8 @@ pub mod kept;
 pub mod layout;
 /// The document as text for a person.
 pub mod text;
+/// The windows of a schedule.
+pub mod windows;
 /// Times as a person reads them.
 pub mod words;
 
