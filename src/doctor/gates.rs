@@ -48,6 +48,9 @@ pub(super) fn of_gate(
         _ => gate.value.clone(),
     };
     let finding = match (gate.open, gate.reason) {
+        (Some(true), _) if gate.name == GateName::Installed => {
+            Finding::ok(name, format!("{found} is installed"))
+        }
         (Some(true), _) => Finding::ok(name, found),
         (None, Some(Reason::NeedsRoot)) => {
             Finding::for_root(name, format!("only root can {found}"))

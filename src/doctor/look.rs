@@ -183,8 +183,13 @@ pub(super) async fn neighbours(layout: &Layout, runner: &impl Runner) -> Vec<Nei
     if fs::symlink_metadata(layout.host("/system-update")).is_ok() {
         found.push(Neighbour::OfflineUpdate);
     }
-    found.dedup();
-    found
+    let mut once: Vec<Neighbour> = Vec::new();
+    for neighbour in found {
+        if !once.contains(&neighbour) {
+            once.push(neighbour);
+        }
+    }
+    once
 }
 
 /// What the last run left for `status`.

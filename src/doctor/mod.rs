@@ -175,6 +175,7 @@ async fn agent<R: Runner>(
         &look::proxies(),
     ));
     findings.extend(server::certificate(found.certificate.as_ref(), now));
+    findings.extend(server::cluster(&report.warnings));
     let last = gathered.state.last_attempt.as_ref();
     findings.extend(timing::check(policy, facts, last, &report.warnings, now));
     findings.extend(holds::check(name, facts, now));

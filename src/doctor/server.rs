@@ -72,6 +72,18 @@ pub(super) fn check(
     findings
 }
 
+/// A cluster that did not say its version.
+pub(super) fn cluster(warnings: &[String]) -> Option<Finding> {
+    let warning = warnings
+        .iter()
+        .find(|warning| warning.starts_with("the cluster's version is the kept one"))?;
+    Some(Finding::warning(
+        "cluster",
+        warning.clone(),
+        "see whether `compatibility.url` of the configuration answers on this host",
+    ))
+}
+
 /// Through which proxy the server is asked, without its password.
 fn way(policy: &Policy, proxies: &[(String, String)]) -> String {
     let url = Url::parse(&policy.version_server.url).ok();

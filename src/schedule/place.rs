@@ -170,7 +170,7 @@ mod tests {
             ("{\"windows\":\n [], \"freez\": []}", (2, 12, "\": []}")),
             ("# a\n1 2\n5 x\n", (3, 3, "x")),
             ("10 5\n", (1, 4, "5")),
-            ("{\"é\": 1,\n\"windows\": [{}]}", (1, 6, "\": 1,")),
+            ("{\"é\": 1,\n\"windows\": [{}]}", (1, 4, "\": 1,")),
         ];
         for (text, (line, column, pointed)) in served {
             let found = at(text, Notation::Served);
