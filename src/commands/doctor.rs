@@ -50,7 +50,7 @@ pub(super) async fn run(cli: &Cli, arguments: &DoctorArguments, now: DateTime<Ut
     match told {
         // `agent-updater doctor | head` is no fault of this program.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            return Err(error).context("write to standard output");
+            Err(error).context("write to standard output")
         }
         _ => Ok(examination.exit_code),
     }

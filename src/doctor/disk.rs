@@ -1,4 +1,4 @@
-//! Room, file systems that cannot be written to, and SELinux.
+//! Room, file systems that cannot be written to, and `SELinux`.
 
 use super::finding::{Finding, PREREQUISITE};
 use super::gates::of_gate;
@@ -12,7 +12,7 @@ pub(super) struct Disks {
     pub(super) free: Vec<FreeSpace>,
     /// Folders on file systems that are mounted read-only.
     pub(super) read_only: Vec<String>,
-    /// Whether SELinux enforces; nothing where the host has none.
+    /// Whether `SELinux` enforces; nothing where the host has none.
     pub(super) selinux: Option<bool>,
 }
 

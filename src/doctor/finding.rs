@@ -177,7 +177,7 @@ fn conclusion(checks: &[Finding]) -> String {
         }
     }
     // Whoever has a problem looks there first.
-    let named = if problems.is_empty() {
+    let worst = if problems.is_empty() {
         warnings
     } else {
         problems
@@ -185,14 +185,14 @@ fn conclusion(checks: &[Finding]) -> String {
     if counts.is_empty() {
         return "all is well".to_owned();
     }
-    if named.is_empty() {
+    if worst.is_empty() {
         return format!(
             "nothing is wrong as far as could be seen; {}",
             counts.join(", ")
         );
     }
     let mut names: Vec<String> = Vec::new();
-    for finding in named {
+    for finding in worst {
         let name = match &finding.agent {
             Some(agent) => format!("{} of {agent}", finding.name),
             None => finding.name.to_owned(),

@@ -93,15 +93,6 @@ pub(super) async fn manager(
     runner: &impl Runner,
 ) -> Manager {
     let kind = manager.kind();
-    let name = match kind {
-        ManagerKind::Apt => "apt-get",
-        ManagerKind::Zypper => "zypper",
-        ManagerKind::Yum => "dnf",
-    };
-    let mut version = ask(runner, name, &["--version"], "ask for its version").await;
-    if version.is_none() && kind == ManagerKind::Yum {
-        version = ask(runner, "yum", &["--version"], "ask for its version").await;
-    }
     let locks = manager.locks();
     let readable = |lock: &&str| {
         let path = layout.host(lock);
@@ -109,9 +100,9 @@ pub(super) async fn manager(
     };
     Manager {
         program: program.to_owned(),
-        version,
+        version: version(layout, kind, runner).await,
         lock: lock_holder(layout, locks),
-        sees_lock: locks.iter().all(|lock| readable(&lock)),
+        sees_lock: locks.iter().all(|lock| readable(lock)),
         interrupted: kind == ManagerKind::Apt && is_interrupted(layout),
         audit: if kind == ManagerKind::Apt {
             audit(runner).await
@@ -119,6 +110,37 @@ pub(super) async fn manager(
             None
         },
     }
+}
+
+/// Which version the tool says it is.
+async fn version(layout: &Layout, kind: ManagerKind, runner: &impl Runner) -> Option<String> {
+    const PURPOSE: &str = "ask for the package manager's version";
+    match kind {
+        ManagerKind::Apt => ask(runner, "apt-get", &["--version"], PURPOSE).await,
+        ManagerKind::Zypper => ask(runner, "zypper", &["--version"], PURPOSE).await,
+        // dnf writes to its log before it so much as says its version.
+        ManagerKind::Yum => match dnf_version(layout) {
+            Some(version) => Some(version),
+            None => ask(runner, "rpm", &["-q", "--qf", "%{VERSION}", "dnf"], PURPOSE).await,
+        },
+    }
+}
+
+/// The version in dnf's own constants: `VERSION='4.14.0'`.
+fn dnf_version(layout: &Layout) -> Option<String> {
+    let folders = fs::read_dir(layout.host("/usr/lib")).ok()?.flatten();
+    let pythons =
+        folders.filter(|entry| entry.file_name().to_string_lossy().starts_with("python3"));
+    let files = pythons.flat_map(|python| {
+        ["site-packages", "dist-packages"]
+            .map(|packages| python.path().join(packages).join("dnf/const.py"))
+    });
+    let text = files
+        .into_iter()
+        .find_map(|file| fs::read_to_string(file).ok())?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VERSION"))?;
+    let (_, value) = line.split_once('=')?;
+    Some(value.trim().trim_matches(['\'', '"']).to_owned())
 }
 
 /// dpkg names the steps that it has not taken in yet by numbers.
@@ -143,7 +165,7 @@ async fn audit(runner: &impl Runner) -> Option<String> {
     (output.returned_zero() || !output.stdout.trim().is_empty()).then_some(output.stdout)
 }
 
-/// Room, read-only file systems, SELinux.
+/// Room, read-only file systems, `SELinux`.
 pub(super) fn disks(layout: &Layout) -> Disks {
     let read_only = ["/", "/usr", "/var", "/etc"].iter().filter(|folder| {
         rustix::fs::statvfs(layout.host(folder)).is_ok_and(|status| {
@@ -230,6 +252,19 @@ pub(super) fn proxies() -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_version_of_dnf_is_read_without_starting_it() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        assert_eq!(dnf_version(&layout), None);
+        let folder = root.path().join("usr/lib/python3.9/site-packages/dnf");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("const.py"), "CONF=1\nVERSION='4.14.0'\n").unwrap();
+        assert_eq!(dnf_version(&layout).as_deref(), Some("4.14.0"));
+        assert_eq!(dnf_version(&Layout::new(Path::new("/nonexistent"))), None);
+    }
 
     #[test]
     fn locks_of_the_kernels_list() {

@@ -22,9 +22,8 @@ pub(super) fn check(
     warnings: &[String],
     now: DateTime<Utc>,
 ) -> Vec<Finding> {
-    let fact = match facts.schedule.value() {
-        None => return Vec::new(),
-        Some(fact) => fact,
+    let Some(fact) = facts.schedule.value() else {
+        return Vec::new();
     };
     match fact {
         ScheduleFact::InForce { schedule, source } => {

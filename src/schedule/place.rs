@@ -67,7 +67,11 @@ pub(super) fn of_offset(text: &str, offset: usize) -> Place {
     let whole = text[start..].lines().next().unwrap_or_default();
     let column = text[start..offset].chars().count();
     // A document may be one line of 64 KiB.
-    let first = column.saturating_sub(SHOWN / 2);
+    let first = if whole.chars().count() <= SHOWN {
+        0
+    } else {
+        column.saturating_sub(SHOWN / 2)
+    };
     let leading: String = whole.chars().skip(first).take(column - first).collect();
     let rest: String = whole.chars().skip(column).collect();
     let leading = excerpt(&leading, SHOWN);
@@ -75,7 +79,10 @@ pub(super) fn of_offset(text: &str, offset: usize) -> Place {
     Place {
         line: before.split('\n').count(),
         column: column + 1,
-        excerpt: format!("{leading}{}", excerpt(&rest, SHOWN - SHOWN / 2)),
+        excerpt: format!(
+            "{leading}{}",
+            excerpt(&rest, SHOWN.saturating_sub(column - first))
+        ),
         caret,
     }
 }

@@ -273,7 +273,7 @@ with_each_manager! {
             "curl -sSf http://10.213.0.1/signatures/keys/expired.{form} -o {key}{import}; \
              sed -i 's|10.213.0.1/demo/|10.213.0.1/signatures/expired/|' {file}"
         );
-        broken(&host, "expired key", &expired, &mends, &untrusted("", "fingerprint"));
+        broken(&host, "expired key", &expired, &mends, &untrusted("", "publisher"));
         let setting = if host.manager == "apt" { "Trusted: yes" } else { "gpgcheck=0" };
         let name = setting.split([':', '=']).next().unwrap();
         let careless = format!("sed -i '/^{name}[:=]/d' {file}; echo '{setting}' >> {file}");
@@ -403,7 +403,7 @@ fn what_this_program_itself_left() {
         },
     );
     host.shell(&format!("cp /root/state {state}"));
-    host.write(journal, "{\"phase\": \"stuck\"}");
+    host.write(journal, "{\"schema\": 1, \"phase\": \"stuck\"}");
     assert_named(
         &host,
         "journal",

@@ -211,7 +211,7 @@ fn the_next_windows_are_shown_in_utc_and_in_their_zone_and_a_file_is_checked() {
     assert!(
         inline
             .stderr
-            .starts_with("error: /tmp/inline.toml:2:40: windows[0].duration: "),
+            .starts_with("error: /tmp/inline.toml:2:38: windows[0].duration: "),
         "{}",
         inline.all()
     );
