@@ -4,7 +4,7 @@ use crate::config;
 use crate::doctor::{look, render};
 use crate::host;
 use crate::installer::Role;
-use crate::report::layout::width;
+use crate::report::page::Form;
 use crate::stop::StopRequest;
 use crate::tick::{Context, Mode};
 use adapters::ProcessRunner;
@@ -45,7 +45,7 @@ pub(super) async fn run(cli: &Cli, arguments: &DoctorArguments, now: DateTime<Ut
         writeln!(out, "{text}")
     } else {
         let color = colored(cli, io::stdout().is_terminal());
-        render(&mut out, &examination, width(), color)
+        render(&mut out, &examination, Form::of_output(color))
     };
     match told {
         // `agent-updater doctor | head` is no fault of this program.

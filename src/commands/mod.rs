@@ -19,6 +19,7 @@ mod status;
 mod trust;
 mod unpin;
 mod until;
+mod watch;
 
 use crate::cli::{Cli, Color, Command, RunArguments};
 pub use logging::start_logging;
@@ -27,6 +28,7 @@ use crate::config::{self, Configuration};
 use crate::decision::Reason;
 use crate::guard;
 use crate::outcome;
+use crate::report::page::Form;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, text};
 use crate::state::Layout;
@@ -35,6 +37,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
+pub(crate) use watch::clear as clear_progress;
 
 /// Prints an error with its causes, and the way out where it has one.
 pub fn complain(error: &anyhow::Error) {
@@ -209,8 +212,8 @@ fn print(
         let text = serde_json::to_string_pretty(document).context("render the document")?;
         writeln!(out, "{text}")
     } else {
-        let color = colored(cli, io::stdout().is_terminal());
-        text::render(&mut out, document, detail, color, now)
+        let form = Form::of_output(colored(cli, io::stdout().is_terminal()));
+        text::render(&mut out, document, detail, form, now)
     }
     .or_else(|error| match error.kind() {
         // `agent-updater status | head` is no fault of this program.

@@ -1,7 +1,7 @@
 //! The findings as lines for a person.
 
 use super::finding::{Examination, Finding, Verdict};
-use crate::report::layout::hanging;
+use crate::report::page::{Form, Page};
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
 
@@ -12,72 +12,49 @@ const WORD: usize = 8;
 ///
 /// # Errors
 /// The writer's own.
-pub fn render(
-    out: &mut impl Write,
-    examination: &Examination,
-    width: usize,
-    color: bool,
-) -> io::Result<()> {
+pub fn render(out: &mut impl Write, examination: &Examination, form: Form) -> io::Result<()> {
+    let mut page = Page::new(out, form);
     let names = examination.checks.iter().map(|finding| finding.name.len());
     let column = names.max().unwrap_or_default() + 2;
     let mut heading = None;
     for finding in &examination.checks {
         if heading != Some(&finding.agent) {
             if heading.is_some() {
-                writeln!(out)?;
+                page.gap()?;
             }
             let (word, name) = match &finding.agent {
                 Some(agent) => ("agent", agent),
                 None => ("host", &examination.host),
             };
-            writeln!(
-                out,
-                "{}",
-                paint(&format!("{word} {name}"), Style::new().bold(), color)
-            )?;
+            let title = page.paint(Style::new().bold(), &format!("{word} {name}"));
+            page.text("", 0, &title)?;
             heading = Some(&finding.agent);
         }
-        line(out, finding, column, width, color)?;
+        line(&mut page, finding, column)?;
     }
-    let worst = examination
-        .checks
-        .iter()
-        .map(|finding| finding.verdict)
-        .max();
-    let style = style(worst.unwrap_or(Verdict::Ok)).bold();
-    let separator = if heading.is_some() { "\n" } else { "" };
-    let text = hanging("", 0, &examination.message, width);
-    writeln!(out, "{separator}{}", paint(&text, style, color))
+    if heading.is_some() {
+        page.gap()?;
+    }
+    let worst = examination.checks.iter().map(|finding| finding.verdict);
+    let style = style(worst.max().unwrap_or(Verdict::Ok)).bold();
+    let message = page.paint(style, &examination.message);
+    page.text("", 0, &message)
 }
 
-fn line(
-    out: &mut impl Write,
-    finding: &Finding,
-    column: usize,
-    width: usize,
-    color: bool,
-) -> io::Result<()> {
+fn line(page: &mut Page<impl Write>, finding: &Finding, column: usize) -> io::Result<()> {
     let word = finding.verdict.word();
     let gap = " ".repeat(WORD - word.len());
     let lead = format!(
         "  {}{gap}{:column$}",
-        paint(word, style(finding.verdict), color),
+        page.paint(style(finding.verdict), word),
         finding.name
     );
-    let indent = 2 + WORD + column;
-    writeln!(out, "{}", hanging(&lead, indent, &finding.found, width))?;
+    page.text(&lead, 2 + WORD + column, &finding.found)?;
     if let Some(hint) = &finding.hint {
         // As far to the left as it can be: a command has to stay on one line.
-        let lead = format!(
-            "{}{} ",
-            " ".repeat(2 + WORD),
-            paint("hint:", AnsiColor::Cyan.on_default(), color)
-        );
-        writeln!(
-            out,
-            "{}",
-            hanging(&lead, 2 + WORD + "hint: ".len(), hint, width)
-        )?;
+        let hint_word = page.paint(AnsiColor::Cyan.on_default(), "hint:");
+        let lead = format!("{}{hint_word} ", " ".repeat(2 + WORD));
+        page.text(&lead, 2 + WORD + "hint: ".len(), hint)?;
     }
     Ok(())
 }
@@ -91,14 +68,6 @@ fn style(verdict: Verdict) -> Style {
     }
 }
 
-fn paint(text: &str, style: Style, color: bool) -> String {
-    if color {
-        format!("{style}{text}{style:#}")
-    } else {
-        text.to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +76,11 @@ mod tests {
     fn rendered(checks: Vec<Finding>, color: bool) -> String {
         let examination = Examination::new(DateTime::UNIX_EPOCH, "web1".to_owned(), checks);
         let mut out = Vec::new();
-        render(&mut out, &examination, 60, color).unwrap();
+        let form = Form {
+            color,
+            width: Some(60),
+        };
+        render(&mut out, &examination, form).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -4,10 +4,12 @@
 pub mod build;
 /// The document.
 pub mod document;
+/// Everything that is known of one agent, as text.
+mod explanation;
 /// What earlier runs learnt.
 pub mod kept;
-/// How text stands on a screen.
-pub mod layout;
+/// Lines for a person.
+pub mod page;
 /// The document as text for a person.
 pub mod text;
 /// The windows of a schedule.

@@ -1,6 +1,6 @@
 //! The windows of a schedule as a table: in UTC, and in every zone in which they read differently.
 
-use super::layout::hanging;
+use super::page::{Form, Page};
 use super::words;
 use crate::schedule::lint::covered;
 use crate::schedule::{ClockChange, Freeze, Opening, Schedule, Zone};
@@ -145,7 +145,7 @@ fn differing(rows: &[Row], zone: Option<&Zone>, host: Option<&Zone>) -> Vec<Zone
 pub fn render(
     out: &mut impl Write,
     windows: &Windows,
-    width: usize,
+    form: Form,
     now: DateTime<Utc>,
 ) -> io::Result<()> {
     let rows = &windows.rows;
@@ -193,7 +193,7 @@ pub fn render(
     let mut changes = windows.clock_changes.iter().peekable();
     for (number, row) in rows.iter().enumerate() {
         while let Some(change) = changes.next_if(|change| change.at <= row.opening.start) {
-            remark(out, &clocks(change), width)?;
+            remark(out, &clocks(change), form)?;
         }
         writeln!(out, "{}", line(number + 1))?;
         if let Some(skipped) = row.skipped_start {
@@ -201,20 +201,20 @@ pub fn render(
                 "{} does not exist that day: it opens when the clocks have gone forward",
                 skipped.format("%H:%M")
             );
-            remark(out, &text, width)?;
+            remark(out, &text, form)?;
         }
         for freeze in &row.freezes {
-            remark(out, &frozen(freeze, &row.opening), width)?;
+            remark(out, &frozen(freeze, &row.opening), form)?;
         }
         while let Some(change) = changes.next_if(|change| change.at <= row.opening.stop) {
-            remark(out, &clocks(change), width)?;
+            remark(out, &clocks(change), form)?;
         }
     }
     Ok(())
 }
 
-fn remark(out: &mut impl Write, text: &str, width: usize) -> io::Result<()> {
-    writeln!(out, "{}", hanging("    ", 4, text, width))
+fn remark(out: &mut impl Write, text: &str, form: Form) -> io::Result<()> {
+    Page::new(out, form).text("    ", 4, text)
 }
 
 fn in_utc(opening: &Opening) -> String {
@@ -325,7 +325,11 @@ mod tests {
             now,
         );
         let mut out = Vec::new();
-        render(&mut out, &windows, 80, now).unwrap();
+        let form = Form {
+            color: false,
+            width: Some(80),
+        };
+        render(&mut out, &windows, form, now).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),

@@ -58,6 +58,8 @@ pub(super) async fn asked<R: Runner>(
     let Some(Installed::Present(installed)) = gathered.facts.installed.value() else {
         return Ok(None);
     };
+    let text = format!("asking the repository for {target}");
+    context.doing(sources.agent, text, None);
     let source = source(&sources.policy.repository.source);
     let request = Request {
         manager: sources.manager,

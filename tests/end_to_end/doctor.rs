@@ -151,8 +151,9 @@ with_each_manager! {
         let text = host.updater(&["doctor"]);
         assert_eq!((text.code, text.stderr.as_str()), (0, ""), "{}", text.all());
         assert!(text.stdout.ends_with("\nall is well\n") && !text.stdout.contains('\u{1b}'), "{}", text.stdout);
-        let paths = |line: &&str| line.chars().count() > 80;
-        assert_eq!(text.stdout.lines().filter(paths).collect::<Vec<_>>(), [""; 0]);
+        let narrow = host.exec(&["env", "COLUMNS=80", "/opt/updater/agent-updater", "doctor"]);
+        let long = narrow.stdout.lines().filter(|line| line.chars().count() > 80);
+        assert_eq!(long.collect::<Vec<_>>(), [""; 0]);
         assert_eq!(changed(&before, &host.files()), [""; 0], "no file changes");
         assert_eq!(host.shell("ls -A /tmp | grep -c agent-updater || true"), "0", "its scratch folder is gone");
         // Nothing to do: the repository is looked at all the same.

@@ -5,7 +5,7 @@ use crate::cli::Cli;
 use crate::decision::ScheduleFact;
 use crate::host;
 use crate::report::document::SCHEMA;
-use crate::report::layout::{hanging, width};
+use crate::report::page::{Form, Page};
 use crate::schedule::lint::{Hosts, lint};
 use crate::schedule::place::{Notation, Place, place};
 use crate::schedule::{MAX_BYTES, ParseError, Schedule, ScheduleDocument};
@@ -178,7 +178,8 @@ fn tell(err: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
         .unwrap_or_default();
     let separator = if at.is_empty() { ": " } else { ":" };
     let text = format!("{severity}: {name}{separator}{at}{message}");
-    writeln!(err, "{}", hanging("", 0, &text, width()))?;
+    let form = Form::of_output(false);
+    Page::new(&mut *err, form).text("", 0, &text)?;
     if let Some(place) = place {
         let number = place.line.to_string();
         let margin = " ".repeat(number.len());
@@ -189,5 +190,5 @@ fn tell(err: &mut impl Write, name: &str, finding: &Finding) -> io::Result<()> {
             " ".repeat(place.caret.saturating_sub(1))
         )?;
     }
-    writeln!(err, "{}", hanging("hint: ", 6, hint, width()))
+    Page::new(err, form).text("hint: ", 6, hint)
 }

@@ -10,7 +10,7 @@ use crate::decision::ScheduleFact;
 use crate::gather;
 use crate::host;
 use crate::report::document::SCHEMA;
-use crate::report::layout::{hanging, width};
+use crate::report::page::{Form, Page};
 use crate::report::windows::{Row, Windows, render};
 use crate::report::{Document, words};
 use crate::schedule::{Freeze, Opening, Zone, ZoneName};
@@ -268,31 +268,21 @@ fn show(cli: &Cli, all: &[Told], json: bool, failed: bool, now: DateTime<Utc>) -
 }
 
 fn text(out: &mut impl Write, told: &Told, color: bool, now: DateTime<Utc>) -> io::Result<()> {
-    let bold = anstyle::Style::new().bold();
+    let form = Form::of_output(color);
+    let mut page = Page::new(&mut *out, form);
     let zone = told.time_zone.as_ref().map(|zone| format!(", {zone}"));
-    let margin = told
-        .windows
-        .as_ref()
-        .and_then(|windows| last_start(&windows.rows));
+    let rows = told.windows.as_ref().map(|windows| windows.rows.as_slice());
+    let margin = rows.and_then(last_start);
     let text = format!(
         "{}{}{}",
         told.source,
         zone.unwrap_or_default(),
         margin.unwrap_or_default()
     );
-    let name = if color {
-        format!("{bold}{}{bold:#}: ", told.name)
-    } else {
-        format!("{}: ", told.name)
-    };
-    let lead = told.name.chars().count() + 2;
-    writeln!(
-        out,
-        "{}",
-        hanging(&name, lead.min(width() / 2), &text, width())
-    )?;
+    let name = page.paint(anstyle::Style::new().bold(), &told.name);
+    page.text(&format!("{name}: "), 2, &text)?;
     match &told.windows {
-        Some(windows) => render(out, windows, width(), now),
+        Some(windows) => render(out, windows, form, now),
         None => Ok(()),
     }
 }
