@@ -102,7 +102,7 @@ pub(super) async fn manager(
         program: program.to_owned(),
         version: version(layout, kind, runner).await,
         lock: lock_holder(layout, locks),
-        sees_lock: locks.iter().all(|lock| readable(lock)),
+        sees_lock: locks.iter().all(readable),
         interrupted: kind == ManagerKind::Apt && is_interrupted(layout),
         audit: if kind == ManagerKind::Apt {
             audit(runner).await

@@ -197,7 +197,7 @@ mod tests {
                 "[[windows]]\ncron = \"0 2 * * *\"\nduration = \"9d\"\n",
                 (3, "\"9d\""),
             ),
-            ("windows = [\n", (2, "")),
+            ("windows = [\n", (1, "")),
             ("windows = []\nwindow = 1\n", (2, "window = 1")),
         ];
         for (text, (line, pointed)) in toml {

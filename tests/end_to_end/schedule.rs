@@ -112,7 +112,7 @@ fn a_schedule_of_the_configuration_needs_no_server() {
 }
 
 #[test]
-fn the_next_windows_are_shown_in_utc_and_in_their_zone_and_a_file_is_checked() {
+fn the_next_windows_are_shown_in_utc_and_in_their_zone() {
     let host = Host::up(&Setup::new("apt"));
     let document = r#"{"time_zone": "Asia/Kathmandu", "windows": [{"cron": "0 2 * * Sat", "duration": "2h"}]}"#;
     host.server.set("/schedule", Reply::ok(document));
@@ -153,7 +153,12 @@ fn the_next_windows_are_shown_in_utc_and_in_their_zone_and_a_file_is_checked() {
         json["agents"][0]["next"][0]["last_start"].is_string(),
         "{json}"
     );
+}
 
+#[test]
+fn a_file_is_checked_before_it_is_published() {
+    let host = Host::up(&Setup::new("apt"));
+    let document = r#"{"windows": [{"cron": "0 2 * * Sat", "duration": "2h"}]}"#;
     host.write("/tmp/good", document);
     assert_eq!(host.updater(&["schedule", "--check", "/tmp/good"]).code, 0);
     host.write(
