@@ -92,8 +92,8 @@ Examples:
   agent-updater doctor
   agent-updater doctor --json | jq '.checks[] | select(.verdict != \"ok\")'
 
-It changes nothing. As an ordinary user it says which checks only root can make. The exit code is that
-of the most urgent problem, as a run would give it; warnings alone are 0.";
+It changes nothing. As an ordinary user it says which checks only root can make. The exit code
+is that of the most urgent problem, as a run would give it; warnings alone are 0.";
 
 pub(super) const SCHEDULE_EXAMPLES: &str = "\
 Examples:

@@ -187,6 +187,13 @@ async fn agent<R: Runner>(
         installed,
         now,
     ));
+    // The tool's own word for a hold that is named above says less.
+    let is_held = findings
+        .iter()
+        .any(|finding| finding.name == "hold" && finding.verdict == Verdict::Warning);
+    findings.retain(|finding| {
+        !(is_held && finding.name == "transaction" && finding.verdict == Verdict::Warning)
+    });
     let (sample, enabled) = match &gathered.unit {
         Some(Ok(unit)) => look::unit(context.runner, unit).await,
         _ => (None, None),

@@ -190,6 +190,12 @@ fn a_file_is_checked_before_it_is_published() {
         "{}",
         json.all()
     );
+    let nothing = host.updater(&["schedule", "--check", "/tmp/nothing"]);
+    assert_eq!(nothing.code, 2, "{}", nothing.all());
+    assert!(
+        nothing.stderr.contains("error: read /tmp/nothing: ")
+            && nothing.stderr.contains("\nhint: ")
+    );
     // What is allowed and seldom meant, from standard input.
     let short = r#"{"windows": [{"cron": "0 2 * * Sat", "duration": "20m"}]}"#;
     let check = ["/opt/updater/agent-updater", "schedule", "--check", "-"];

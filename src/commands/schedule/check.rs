@@ -1,5 +1,6 @@
 //! A schedule before it is published: mistakes with their place, and what is seldom meant.
 
+use super::super::operator::refuse;
 use super::{Question, Told, told};
 use crate::cli::Cli;
 use crate::decision::ScheduleFact;
@@ -9,7 +10,7 @@ use crate::report::page::{Form, Page};
 use crate::schedule::lint::{Hosts, lint};
 use crate::schedule::place::{Notation, Place, place};
 use crate::schedule::{MAX_BYTES, ParseError, Schedule, ScheduleDocument};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::TimeDelta;
 use serde::Serialize;
 use std::fs::File;
@@ -37,7 +38,14 @@ pub(super) fn run(cli: &Cli, path: &Path, question: &Question<'_>, json: bool) -
     } else {
         path.display().to_string()
     };
-    let bytes = read(path, is_stdin).with_context(|| format!("read {name}"))?;
+    let bytes = match read(path, is_stdin) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let hint = "name a file that you may read, or `-` for standard input";
+            refuse(&format!("read {name}: {error}"), hint);
+            return Ok(2);
+        }
+    };
     let notation = match path.extension() {
         Some(ending) if ending == "toml" => Notation::Toml,
         _ => Notation::Served,
