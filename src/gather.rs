@@ -54,6 +54,8 @@ pub struct Gathered {
     pub offering: Option<Vec<RepositoryEntry>>,
     /// Whether the version server said what it wants.
     pub server_answers: bool,
+    /// Its clock, where it told it. UTC.
+    pub server_date: Option<DateTime<Utc>>,
     /// What the database says of a half-installed package whose version is taken as installed,
     /// because another one is the only repair that is left.
     pub half_installed: Option<String>,
@@ -172,6 +174,7 @@ pub async fn first<R: Runner>(
         examination: None,
         offering: None,
         server_answers: answer.is_ok(),
+        server_date: answer.as_ref().ok().and_then(|answer| answer.server_date),
         half_installed: None,
     };
     match sources.plan {

@@ -97,7 +97,7 @@ pub fn needed(layout: &Layout, arguments: Vec<String>, terminal: bool) -> Option
 }
 
 /// What `systemd-run --wait` needs and is not there.
-fn is_missing(layout: &Layout) -> Option<&'static str> {
+pub(crate) fn is_missing(layout: &Layout) -> Option<&'static str> {
     if find_program("systemd-run").is_none() {
         Some("the program systemd-run, of the package systemd, is missing")
     } else if !layout.host(BUS).exists() {

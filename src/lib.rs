@@ -22,6 +22,8 @@ mod completions;
 pub mod config;
 /// Decides what to do; does nothing. Pure.
 pub mod decision;
+/// What an update would meet on this host, and the way out.
+pub mod doctor;
 /// Learns the facts for the decision.
 pub mod gather;
 /// The last look before dpkg.

@@ -9,7 +9,7 @@ use crate::state::agent::Signature;
 use crate::trust::digest::Expected;
 use crate::trust::keys::{self, Database};
 use crate::trust::view::{self, Index, Listed, Unproven};
-use crate::trust::{Freshness, Keyring, Proof, Trust, advice};
+use crate::trust::{Freshness, Key, Keyring, Proof, Trust, advice};
 use adapters::{
     Change, Failure, ManagerKind, Offered, PackageName, PrivateView, RepositoryEntry, Runner,
     rpm_keys,
@@ -184,6 +184,16 @@ impl Proven {
     /// own signature has to do.
     pub fn proof(&self) -> Option<&Proof> {
         self.index.proof.as_ref()
+    }
+
+    /// When the index says that it is over, where it does. UTC.
+    pub fn valid_until(&self) -> Option<DateTime<Utc>> {
+        self.index.valid_until
+    }
+
+    /// The keys that count for the repository, as told to a person.
+    pub fn keys(&self, now: DateTime<Utc>) -> Vec<Key> {
+        self.trust.keys(now)
     }
 
     /// Every version of the package that the proven index offers.

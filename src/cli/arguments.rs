@@ -144,7 +144,7 @@ pub struct ScheduleArguments {
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
-    /// Read this file instead, to check a schedule before it is published
+    /// Read this file instead, `-` for standard input, to check a schedule before it is published
     #[arg(long, value_name = "FILE", conflicts_with = "agents")]
     pub check: Option<PathBuf>,
 }
@@ -168,6 +168,17 @@ pub struct HistoryArguments {
     #[arg(short, long)]
     pub long: bool,
     /// Print one JSON document on standard output, with the events as they were recorded
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Args, Clone, Debug)]
+pub struct DoctorArguments {
+    /// Only these agents, beside the host (default: every configured one)
+    #[arg(value_name = "AGENT")]
+    pub agents: Vec<String>,
+    /// Print one JSON document on standard output
     #[arg(long)]
     pub json: bool,
 }

@@ -8,6 +8,7 @@ Examples:
   agent-updater status            what is installed, wanted and running, and each gate
   agent-updater schedule          the next maintenance windows
   agent-updater history           who changed what, when and why
+  agent-updater doctor            what would keep this host from being updated, and the way out
   agent-updater hold teleport     pause one agent; `unhold` goes on
   agent-updater rollback teleport back to the last good version
 
@@ -97,3 +98,20 @@ pub(super) const MAN_EXAMPLES: &str = "\
 Examples:
   agent-updater man | man -l -
   agent-updater man agent-updater.toml.5 | man -l -";
+
+pub(super) const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  agent-updater doctor
+  agent-updater doctor --json | jq '.checks[] | select(.verdict != \"ok\")'
+
+It changes nothing. As an ordinary user it says which checks only root can make. The exit code
+is that of the most urgent problem, as a run would give it; warnings alone are 0.";
+
+pub(super) const SCHEDULE_EXAMPLES: &str = "\
+Examples:
+  agent-updater schedule --count 10
+  agent-updater schedule --check schedule.json     before it is published; exit 20 on a mistake
+  generate-schedule | agent-updater schedule --check -
+
+--check takes JSON, lines of `<start> <stop>` in Unix seconds, `nop`, or a .toml file with the keys
+of the configuration's `schedule` table.";

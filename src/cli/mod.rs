@@ -6,7 +6,7 @@ mod arguments;
 mod examples;
 
 pub use arguments::{
-    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, ConfigCommand,
+    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, ConfigCommand, DoctorArguments,
     HistoryArguments, HoldArguments, ResetArguments, RollbackArguments, RunArguments,
     ScheduleArguments, StatusArguments, TrustArguments, UnholdArguments, UnpinArguments,
     WhichAgents,
@@ -14,8 +14,9 @@ pub use arguments::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 use examples::{
-    ADOPT_EXAMPLES, ALLOW_EXAMPLES, COMPLETIONS_EXAMPLES, EXAMPLES, HISTORY_EXAMPLES,
-    HOLD_EXAMPLES, MAN_EXAMPLES, RESET_EXAMPLES, ROLLBACK_EXAMPLES, RUN_EXAMPLES, UNHOLD_EXAMPLES,
+    ADOPT_EXAMPLES, ALLOW_EXAMPLES, COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES, EXAMPLES,
+    HISTORY_EXAMPLES, HOLD_EXAMPLES, MAN_EXAMPLES, RESET_EXAMPLES, ROLLBACK_EXAMPLES, RUN_EXAMPLES,
+    SCHEDULE_EXAMPLES, UNHOLD_EXAMPLES,
 };
 use std::path::PathBuf;
 
@@ -90,10 +91,14 @@ pub enum Command {
     /// What is installed, wanted and running, with every gate of the decision
     Status(StatusArguments),
     /// The next maintenance windows, in UTC and in the schedule's zone
+    #[command(after_help = SCHEDULE_EXAMPLES)]
     Schedule(ScheduleArguments),
     /// Who changed what, when and why: the record of this host, newest last
     #[command(after_help = HISTORY_EXAMPLES)]
     History(HistoryArguments),
+    /// Looks for whatever would keep this host from being updated, and says the way out
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArguments),
     /// Called by apt just before dpkg, with its plan on standard input
     #[command(hide = true)]
     Guard {

@@ -5,6 +5,7 @@ mod allow;
 mod apply;
 mod channel;
 mod configuration;
+mod doctor;
 mod generate;
 mod history;
 mod hold;
@@ -85,6 +86,7 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         }
         Command::Status(arguments) => status::run(cli, arguments, now).await,
         Command::Schedule(arguments) => schedule::run(cli, arguments, now).await,
+        Command::Doctor(arguments) => doctor::run(cli, arguments, now).await,
         Command::Guard {
             package,
             from,

@@ -16,6 +16,8 @@ pub mod page;
 mod schema;
 /// The document as text for a person.
 pub mod text;
+/// The windows of a schedule.
+pub mod windows;
 /// Times as a person reads them.
 pub mod words;
 

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::excerpt::excerpt;
 use super::freeze::Freeze;
 use super::json::{self, Raw};
 use super::pairs;
@@ -49,6 +50,24 @@ impl ScheduleDocument {
             }),
             Some(_) => Self::new(ZoneName::default(), pairs::read(text)?, Vec::new()),
         }
+    }
+
+    /// Reads the keys of the configuration's `schedule` table, as a file of their own.
+    pub fn parse_toml(text: &str) -> Result<Self, ParseError> {
+        if text.len() > MAX_BYTES {
+            return Err(ParseError::TooLong(text.len()));
+        }
+        if text.trim().is_empty() {
+            return Err(ParseError::Empty);
+        }
+        let raw: Raw = toml::from_str(text).map_err(|error| {
+            let span = error.span().unwrap_or_default();
+            ParseError::Invalid {
+                at: Position::of_offset(text, span.start),
+                problem: excerpt(error.message(), 300),
+            }
+        })?;
+        Self::try_from(raw)
     }
 
     /// Whether the document is `nop`, which the ancestor's successor writes when it takes over.

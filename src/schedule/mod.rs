@@ -10,8 +10,12 @@ mod excerpt;
 mod freeze;
 mod instant;
 mod json;
+/// What is allowed and seldom meant.
+pub mod lint;
 mod pairs;
 mod parse_error;
+/// Where in a text a mistake stands.
+pub mod place;
 #[cfg(test)]
 mod tests;
 mod time_zone;
@@ -19,13 +23,13 @@ mod window;
 
 use std::path::Path;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 pub use cron_line::{CronLine, CronLineError};
 pub use document::{MAX_BYTES, MAX_WINDOWS, ScheduleDocument};
 pub use freeze::{Exemption, Freeze};
 pub use parse_error::{ParseError, Position};
-pub use time_zone::{Zone, ZoneError, ZoneName};
+pub use time_zone::{ClockChange, Zone, ZoneError, ZoneName};
 pub use window::{MAX_DURATION, Opening, Window};
 
 /// The most openings that one question lists or counts. A year of daily windows fits; a window every minute does not
@@ -138,6 +142,14 @@ impl Schedule {
     /// The strictest freeze of the document that is on at `now`; see [`Freeze::strictest`] for several.
     pub fn frozen(&self, now: DateTime<Utc>) -> Option<&Freeze> {
         Freeze::strictest(self.document.freezes(), now)
+    }
+
+    /// The start that the schedule writes for an opening, where the clock skips it that night and the
+    /// opening is later: a reading of the schedule's zone.
+    pub fn skipped_start(&self, opening: &Opening) -> Option<NaiveDateTime> {
+        self.windows()
+            .filter_map(|window| window.skipped_start(&self.zone, opening))
+            .min()
     }
 
     fn windows(&self) -> impl Iterator<Item = &Window> {

@@ -54,6 +54,18 @@ pub enum Position {
     Path(String),
 }
 
+impl Position {
+    /// The line and the byte within it of a byte of the text.
+    pub(super) fn of_offset(text: &str, offset: usize) -> Self {
+        let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+        let start = before.iter().rposition(|byte| *byte == b'\n');
+        Self::Text {
+            line: before.split(|byte| *byte == b'\n').count(),
+            column: before.len() - start.map_or(0, |at| at + 1) + 1,
+        }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -89,6 +89,20 @@ impl fmt::Display for ZoneName {
     }
 }
 
+/// The most changes of the clock that one question lists: more than a decade of two a year.
+const MOST_CHANGES: usize = 32;
+
+/// A moment at which the clocks of a zone are put forward or back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClockChange {
+    /// The moment. UTC.
+    pub at: DateTime<Utc>,
+    /// What the clock would show.
+    pub from: NaiveDateTime,
+    /// What it shows.
+    pub to: NaiveDateTime,
+}
+
 /// A time zone with its rules loaded. After that no query does any I/O.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
@@ -155,6 +169,36 @@ impl Zone {
         // No zone of the IANA database is a whole day off; a made-up file could be, and is shown in UTC.
         let offset = FixedOffset::east_opt(self.offset_at(instant).seconds());
         instant.with_timezone(&offset.unwrap_or_else(|| Utc.fix()))
+    }
+
+    /// The changes of the clock after `from` and up to `to`, at most [`MOST_CHANGES`].
+    pub fn changes(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<ClockChange> {
+        let Ok(start) = Timestamp::from_second(from.timestamp()) else {
+            return Vec::new();
+        };
+        self.rules
+            .following(start)
+            .filter_map(|change| DateTime::from_timestamp(change.timestamp().as_second(), 0))
+            .take_while(|at| *at <= to)
+            .filter_map(|at| self.change(at))
+            .take(MOST_CHANGES)
+            .collect()
+    }
+
+    /// The jump forward that the clock makes at that very instant, if it does.
+    pub(super) fn change_at(&self, at: DateTime<Utc>) -> Option<ClockChange> {
+        self.change(at).filter(|change| change.from < change.to)
+    }
+
+    fn change(&self, at: DateTime<Utc>) -> Option<ClockChange> {
+        let second = at.checked_sub_signed(TimeDelta::seconds(1))?;
+        let before = TimeDelta::seconds(self.offset_at(second).seconds().into());
+        let (from, to) = (
+            at.naive_utc().checked_add_signed(before)?,
+            self.to_local(at),
+        );
+        // The name of the zone's time may change alone.
+        (from != to).then_some(ClockChange { at, from, to })
     }
 
     /// The latest wall-clock reading, to the second, whose instant ([`Zone::to_utc`]) is not after `now`.

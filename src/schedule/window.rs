@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::cron_line::CronLine;
@@ -112,6 +112,21 @@ impl Window {
                 Box::new(starts.map(|start| opening(start, *duration)))
             }
         }
+    }
+
+    /// The start that was meant, where `opening` begins with the clock's jump over it.
+    pub(super) fn skipped_start(&self, zone: &Zone, opening: &Opening) -> Option<NaiveDateTime> {
+        let Self::Recurring { line, duration } = self else {
+            return None;
+        };
+        let change = zone.change_at(opening.start)?;
+        if *duration != opening.duration() {
+            return None;
+        }
+        // A start at the very end of the gap is skipped by nothing.
+        let before = change.from.checked_sub_signed(TimeDelta::seconds(1))?;
+        let start = line.starts_after(before).next()?;
+        (start < change.to).then_some(start)
     }
 
     /// Whether the window is open at `now` or opens later.

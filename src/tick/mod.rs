@@ -2,6 +2,8 @@
 
 /// What a real run would do.
 mod dry_run;
+/// Everything that a tick would look at.
+mod examined;
 /// What the decider leaves to the installer.
 mod hand_over;
 /// What the repository offers of the target.
@@ -11,6 +13,7 @@ mod pinned;
 /// A process that outlived the update of its program.
 mod restart;
 
+pub(crate) use examined::{Asked, Examined, examine};
 pub(crate) use offer::{prepared, views};
 
 use crate::by_hand::{self, ByHand};

@@ -7,7 +7,7 @@ use crate::gather::{Gathered, Sources};
 use crate::proof::Trusting;
 use crate::repository::{Prepared, Request, Source, prepare};
 use crate::state::Layout;
-use adapters::{Installed, RepositoryEntry, Runner};
+use adapters::{Installed, RepositoryEntry, Runner, TargetVersion};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,7 @@ pub(super) fn forget_views(layout: &Layout, reason: Reason) {
     }
 }
 
+/// The same as [`asked`] for the target, where it differs from what is installed.
 pub(crate) async fn prepared<R: Runner>(
     context: &Context<'_, R>,
     sources: &Sources<'_, R>,
@@ -43,6 +44,20 @@ pub(crate) async fn prepared<R: Runner>(
     if installed.version.target().as_ref() == Some(target) {
         return Ok(None);
     }
+    asked(context, sources, gathered, target, folder).await
+}
+
+/// Asks the repository for a version of the package that is installed.
+pub(super) async fn asked<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+    target: &TargetVersion,
+    folder: &Path,
+) -> Result<Option<Prepared>> {
+    let Some(Installed::Present(installed)) = gathered.facts.installed.value() else {
+        return Ok(None);
+    };
     let text = format!("asking the repository for {target}");
     context.doing(sources.agent, text, None);
     let source = source(&sources.policy.repository.source);

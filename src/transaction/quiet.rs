@@ -40,7 +40,7 @@ pub(crate) async fn wait_until_quiet(
 }
 
 /// Who holds one of the locks just now.
-pub(super) fn lock_holder(layout: &Layout, locks: [&str; 2]) -> Option<String> {
+pub(crate) fn lock_holder(layout: &Layout, locks: [&str; 2]) -> Option<String> {
     locks.iter().find_map(|lock| holder(layout, lock))
 }
 

@@ -8,6 +8,7 @@ use reqwest::header::{DATE, ETAG, HeaderValue};
 use reqwest::{StatusCode, Url};
 
 use super::answer::{Unreadable, read_cluster_version, read_critical, read_schedule};
+use super::certificate;
 use super::error::shown;
 use super::exchange::{Exchange, Limits, MAX_BODY_BYTES, TOTAL_TIMEOUT, http_date, text_of};
 use super::options::{Base, below, checked_url};
@@ -121,6 +122,18 @@ impl Client {
         match &self.base {
             Base::Http(base) => shown(&below(base, &["schedule"])),
             Base::Folder(folder) => file_address(&folder.join("schedule")),
+        }
+    }
+
+    /// Until when the server's certificate lasts; nothing where it is not asked over TLS.
+    pub async fn certificate_end(&self) -> Option<Result<DateTime<Utc>, String>> {
+        match &self.base {
+            Base::Http(base) if base.scheme() == "https" => {
+                let url = below(base, &["version"]);
+                let der = self.exchange.peer_certificate(&url).await;
+                Some(der.and_then(|der| certificate::end(&der)))
+            }
+            Base::Http(_) | Base::Folder(_) => None,
         }
     }
 

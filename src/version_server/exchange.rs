@@ -6,6 +6,7 @@ use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
     LOCATION, RETRY_AFTER,
 };
+use reqwest::tls::TlsInfo;
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -171,6 +172,28 @@ impl Exchange {
             url: shown(start),
             reason: format!("more than {MAX_REDIRECTS} redirects"),
         })
+    }
+
+    /// The certificate with which the server at a URL shows itself, in DER. One question, no redirects.
+    pub(super) async fn peer_certificate(&self, url: &Url) -> Result<Vec<u8>, String> {
+        let asked = async {
+            let client = self.transport.client_for(url).map_err(|e| e.to_string())?;
+            let mut request = client.get(url.clone());
+            if let Some(credentials) = &self.credentials {
+                request = credentials.apply(request);
+            }
+            let response = request
+                .send()
+                .await
+                .map_err(|error| ServerError::from_transport(url, &error).to_string())?;
+            let info = response.extensions().get::<TlsInfo>();
+            info.and_then(TlsInfo::peer_certificate)
+                .map(<[u8]>::to_vec)
+                .ok_or_else(|| "the connection does not tell its certificate".to_owned())
+        };
+        timeout_at(Instant::now() + self.limits.total, asked)
+            .await
+            .unwrap_or_else(|_| Err("the server does not answer in time".to_owned()))
     }
 
     /// Between half and all of 0.6 s, then of 1.8 s, so that a fleet does not come back in step.

@@ -7,6 +7,7 @@
 
 /// What the answers mean.
 pub mod answer;
+mod certificate;
 /// The publisher's side: the three files of a channel.
 pub mod channel;
 mod client;

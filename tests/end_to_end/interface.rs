@@ -17,7 +17,7 @@ const WRITTEN_BY_READERS: [&str; 5] = [
 ];
 
 /// The files that differ between two listings.
-fn changed<'a>(before: &'a str, after: &'a str) -> Vec<&'a str> {
+pub(crate) fn changed<'a>(before: &'a str, after: &'a str) -> Vec<&'a str> {
     let (old, new): (HashSet<_>, HashSet<_>) = (before.lines().collect(), after.lines().collect());
     let mut lines: Vec<_> = old.symmetric_difference(&new).copied().collect();
     lines.retain(|line| !WRITTEN_BY_READERS.iter().any(|file| line.starts_with(file)));

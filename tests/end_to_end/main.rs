@@ -19,6 +19,7 @@ mod adoption;
 mod at_home;
 mod decision;
 mod disk;
+mod doctor;
 mod history;
 mod hostile;
 mod interface;

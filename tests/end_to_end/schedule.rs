@@ -112,28 +112,53 @@ fn a_schedule_of_the_configuration_needs_no_server() {
 }
 
 #[test]
-fn the_next_windows_are_shown_in_utc_and_in_their_zone_and_a_file_is_checked() {
+fn the_next_windows_are_shown_in_utc_and_in_their_zone() {
     let host = Host::up(&Setup::new("apt"));
     let document = r#"{"time_zone": "Asia/Kathmandu", "windows": [{"cron": "0 2 * * Sat", "duration": "2h"}]}"#;
     host.server.set("/schedule", Reply::ok(document));
     let text = host.updater_as("operator", &["schedule", "--count", "3"]);
     assert_eq!(text.code, 0, "{}", text.all());
     let lines: Vec<_> = text.stdout.lines().collect();
-    assert_eq!(lines.len(), 4, "{}", text.stdout);
+    assert_eq!(lines.len(), 5, "{}", text.stdout);
+    assert!(lines[0].starts_with(
+        "demo: the version server, Asia/Kathmandu; nothing starts in the last 10 min"
+    ));
+    assert!(
+        lines[1].contains("UTC") && lines[1].contains("Asia/Kathmandu +05:45"),
+        "{}",
+        text.stdout
+    );
     // 02:00 in Kathmandu is 20:15 of the day before in UTC, the whole year.
     assert!(
-        lines[1].contains("Fri ") && lines[1].contains("20:15 to 22:15 UTC"),
+        lines[2].contains("Fri ") && lines[2].contains(" 20:15-22:15  Sat 02:00-04:00 "),
         "{}",
         text.stdout
     );
+    // A host with a zone of its own has a column of its own.
+    host.shell("ln -sf /usr/share/zoneinfo/America/New_York /etc/localtime");
+    let three = host.updater_as("operator", &["schedule", "--count", "1"]);
     assert!(
-        lines[1].contains("Sat 02:00 to 04:00 +05:45"),
+        three.stdout.contains("America/New_York") && three.stdout.contains("Kathmandu"),
         "{}",
-        text.stdout
+        three.all()
     );
+    host.shell("ln -sf /usr/share/zoneinfo/Etc/UTC /etc/localtime");
     let json = host.updater(&["schedule", "--count", "2", "--json"]).json();
     assert_eq!(json["agents"][0]["next"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        (&json["changed"], &json["failed"]),
+        (&false.into(), &false.into())
+    );
+    assert!(
+        json["agents"][0]["next"][0]["last_start"].is_string(),
+        "{json}"
+    );
+}
 
+#[test]
+fn a_file_is_checked_before_it_is_published() {
+    let host = Host::up(&Setup::new("apt"));
+    let document = r#"{"windows": [{"cron": "0 2 * * Sat", "duration": "2h"}]}"#;
     host.write("/tmp/good", document);
     assert_eq!(host.updater(&["schedule", "--check", "/tmp/good"]).code, 0);
     host.write(
@@ -143,9 +168,72 @@ fn the_next_windows_are_shown_in_utc_and_in_their_zone_and_a_file_is_checked() {
     let bad = host.updater(&["schedule", "--check", "/tmp/bad"]);
     assert_eq!(bad.code, 20, "{}", bad.all());
     assert!(
-        bad.stderr.contains("/tmp/bad") && bad.stderr.contains("windows[0].cron"),
+        bad.stderr
+            .contains("error: /tmp/bad:1:23: windows[0].cron: day of month")
+            && bad
+                .stderr
+                .contains("\n   |                       ^\nhint: "),
         "{}",
         bad.stderr
+    );
+    assert_eq!(bad.stdout, "");
+    let json = host.updater(&["schedule", "--check", "/tmp/bad", "--json"]);
+    assert_eq!(
+        (json.code, &json.json()["failed"]),
+        (20, &true.into()),
+        "{}",
+        json.all()
+    );
+    assert_eq!(
+        json.json()["findings"][0]["place"]["column"],
+        23,
+        "{}",
+        json.all()
+    );
+    let nothing = host.updater(&["schedule", "--check", "/tmp/nothing"]);
+    assert_eq!(nothing.code, 2, "{}", nothing.all());
+    assert!(
+        nothing.stderr.contains("error: read /tmp/nothing: ")
+            && nothing.stderr.contains("\nhint: ")
+    );
+    // What is allowed and seldom meant, from standard input.
+    let short = r#"{"windows": [{"cron": "0 2 * * Sat", "duration": "20m"}]}"#;
+    let check = ["/opt/updater/agent-updater", "schedule", "--check", "-"];
+    let warned = host.exec_as("operator", &check, short);
+    assert_eq!(warned.code, 0, "{}", warned.all());
+    assert!(
+        warned
+            .stderr
+            .starts_with("warning: standard input: the window on Sat "),
+        "{}",
+        warned.all()
+    );
+    assert!(
+        warned.stderr.contains("hint: make it at least 55 min long"),
+        "{}",
+        warned.all()
+    );
+    host.write(
+        "/tmp/inline.toml",
+        "windows = [\n  { cron = \"0 2 * * Sat\", duration = \"9d\" },\n]\n",
+    );
+    let inline = host.updater(&["schedule", "--check", "/tmp/inline.toml"]);
+    assert_eq!(inline.code, 20, "{}", inline.all());
+    assert!(
+        inline
+            .stderr
+            .starts_with("error: /tmp/inline.toml:2:38: windows[0].duration: "),
+        "{}",
+        inline.all()
+    );
+    host.write("/tmp/lines", "# a\n1 2\n5 x\n");
+    let lines = host.updater(&["schedule", "--check", "/tmp/lines"]);
+    assert!(
+        lines
+            .stderr
+            .starts_with("error: /tmp/lines:3:3: `x` is not a number"),
+        "{}",
+        lines.all()
     );
     // Publishing a bad one is refused as well, and the good one stays.
     host.shell("/opt/updater/agent-updater channel init /srv/channel && /opt/updater/agent-updater channel set /srv/channel --schedule /tmp/good");
@@ -161,4 +249,49 @@ fn the_next_windows_are_shown_in_utc_and_in_their_zone_and_a_file_is_checked() {
     assert_ne!(set.code, 0);
     assert_eq!(host.shell("cat /srv/channel/version"), "none");
     assert_eq!(host.updater(&["channel", "verify", "/srv/channel"]).code, 0);
+}
+
+#[test]
+fn when_the_server_is_away_the_kept_one_is_shown_with_its_age() {
+    let host = Host::up(&Setup::new("apt"));
+    host.server.set("/schedule", Reply::ok(future_window()));
+    assert_eq!(host.updater(&["run"]).code, 0);
+    for path in ["/schedule", "/version"] {
+        host.server.set(path, Reply::new(503, "away"));
+    }
+    let later = host.updater_ahead(90, &["schedule"]);
+    assert_eq!(later.code, 0, "{}", later.all());
+    assert!(
+        later.stdout.contains("the version server, kept from ")
+            && later.stdout.contains("(1 h 30 min ago)"),
+        "{}",
+        later.all()
+    );
+    assert!(later.stdout.contains(" in 22 h "), "{}", later.all());
+    // Whoever may not read what is kept sees what the last run told everybody.
+    let ordinary = host.updater_as("operator", &["schedule"]);
+    assert_eq!(ordinary.code, 0, "{}", ordinary.all());
+    assert!(
+        ordinary.stdout.contains("as the last run found it"),
+        "{}",
+        ordinary.all()
+    );
+    assert!(ordinary.stdout.contains(" in 23 h "), "{}", ordinary.all());
+    let json = host.updater(&["schedule", "--json"]).json();
+    assert!(json["agents"][0]["kept_from"].is_string(), "{json}");
+    // A freeze of the configuration is marked at the windows that it takes.
+    let day = |days: i64| {
+        (crate::laboratory::now() + chrono::TimeDelta::days(days)).format("%Y-%m-%dT%H:%M:%SZ")
+    };
+    host.configure(&format!(
+        "freeze = [{{ start = \"{}\", stop = \"{}\", reason = \"audit\" }}]",
+        day(0),
+        day(3)
+    ));
+    let frozen = host.updater(&["schedule"]);
+    assert!(
+        frozen.stdout.contains("    frozen (audit) until "),
+        "{}",
+        frozen.all()
+    );
 }

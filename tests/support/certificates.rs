@@ -59,6 +59,14 @@ impl Authority {
         self.sign(&params)
     }
 
+    /// One that ends at midnight (UTC) of that day.
+    pub fn leaf_until(&self, names: &[&str], (year, month, day): (i32, u8, u8)) -> Leaf {
+        let mut params = CertificateParams::new(owned(names)).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(year, month, day);
+        self.sign(&params)
+    }
+
     fn sign(&self, params: &CertificateParams) -> Leaf {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

@@ -206,3 +206,32 @@ fn the_host_s_zone_files_come_first_and_the_bundled_ones_catch_the_rest() {
         .to_string();
     assert!(error.contains("Mars/Olympus"), "{error}");
 }
+
+#[test]
+fn the_clocks_changes_are_listed_with_what_they_show() {
+    let berlin = zone("Europe/Berlin");
+    let instant = |text: &str| text.parse::<DateTime<Utc>>().expect(text);
+    let changes = berlin.changes(
+        instant("2026-07-01T00:00:00Z"),
+        instant("2027-07-01T00:00:00Z"),
+    );
+    let told: Vec<_> = changes
+        .iter()
+        .map(|change| format!("{} {} {}", change.at, change.from, change.to))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "2026-10-25 01:00:00 UTC 2026-10-25 03:00:00 2026-10-25 02:00:00",
+            "2027-03-28 01:00:00 UTC 2027-03-28 02:00:00 2027-03-28 03:00:00",
+        ]
+    );
+    assert!(
+        Zone::utc()
+            .changes(
+                instant("2000-01-01T00:00:00Z"),
+                instant("2030-01-01T00:00:00Z")
+            )
+            .is_empty()
+    );
+}
