@@ -180,6 +180,7 @@ pub(crate) fn remembered<R>(
 ) -> Result<()> {
     report.hold.clone_from(&state.hold);
     report.quarantine.clone_from(&state.quarantine);
+    report.attempts = Some(state.attempts.clone());
     report.rollback = Some(way_back(state));
     let phase = match Journal::load(context.layout, &report.name) {
         Ok(journal) => journal.phase,

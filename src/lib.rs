@@ -36,6 +36,8 @@ pub mod installer;
 mod manual;
 /// States, reasons and exit codes. Pure.
 pub mod outcome;
+/// Programs of the operator's, outside of the decider's sandbox.
+pub mod outside;
 /// Proven package files in our own cache.
 pub mod packages;
 /// Our own pin on the package, so that a general upgrade leaves it alone.

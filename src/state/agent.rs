@@ -8,6 +8,7 @@ use adapters::version::{NativeVersion, TargetVersion};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What is remembered of one agent. Unknown fields are tolerated, since an older version of this
@@ -55,6 +56,8 @@ pub struct AgentState {
     pub pin: Option<PinRecord>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
     pub failing_since: Option<DateTime<Utc>>,
+    /// What came of every attempt so far.
+    pub attempts: Attempts,
     /// The latest moment whose clock was confirmed by the version server's `Date`. UTC.
     pub confirmed_clock: Option<DateTime<Utc>>,
 }
@@ -193,6 +196,17 @@ pub struct Attempt {
     pub started_at: DateTime<Utc>,
     /// End. UTC.
     pub ended_at: DateTime<Utc>,
+}
+
+/// What came of every attempt at a change since this program looks after the agent. Each attempt
+/// counts once, however often it was cut off and taken up again.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Attempts {
+    /// How many there were with each result, a reason string such as `updated`.
+    pub results: BTreeMap<String, u64>,
+    /// In how many of them the version before was put back: by itself, or by `rollback`.
+    pub rollbacks: u64,
 }
 
 /// Number of the format that this version writes.
