@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 /// The commands whose arguments are agents.
 const TAKE_AGENTS: &[&str] = &[
-    "run", "status", "schedule", "hold", "unhold", "rollback", "allow", "trust",
+    "run", "status", "schedule", "check", "hold", "unhold", "rollback", "allow", "trust",
 ];
 
 /// Prints the names. The configuration is readable for everybody.

@@ -7,6 +7,7 @@ Examples:
   agent-updater run --now         the same without waiting for the maintenance window
   agent-updater status            what is installed, wanted and running, and each gate
   agent-updater schedule          the next maintenance windows
+  agent-updater check             the last run's findings for a monitoring system
   agent-updater hold teleport     pause one agent; `unhold` goes on
   agent-updater rollback teleport back to the last good version
 
@@ -25,6 +26,18 @@ Examples:
                                                    the same until the version server names another one
 
 Every gate but timing stays with --to; the version server may be away.";
+
+pub(super) const CHECK_EXAMPLES: &str = "\
+Examples:
+  agent-updater check                              every agent; the worst one counts
+  agent-updater check teleport --pending-warning 3d --pending-critical 14d
+  agent-updater check --stale 5h                   where the timer was made slower
+
+It reads what the last run left, and needs neither root nor a network. CRITICAL: the agent is
+unhealthy, a roll-back failed, the repository is not trusted, the package manager is broken, the
+configuration is invalid, this program is at fault. WARNING: rolled back or quarantined, an install that
+failed, a refusal before anything was changed. A fault from outside that may pass (version server,
+repository, lock) counts when it lasts, and so does a change that waits, whatever for.";
 
 pub(super) const HOLD_EXAMPLES: &str = "\
 Examples:

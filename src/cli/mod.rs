@@ -6,15 +6,16 @@ mod arguments;
 mod examples;
 
 pub use arguments::{
-    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, ConfigCommand, HoldArguments,
-    ResetArguments, RollbackArguments, RunArguments, ScheduleArguments, StatusArguments,
-    TrustArguments, UnholdArguments, UnpinArguments, WhichAgents,
+    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, CheckArguments, CheckFormat,
+    ConfigCommand, HoldArguments, ResetArguments, RollbackArguments, RunArguments,
+    ScheduleArguments, StatusArguments, TrustArguments, UnholdArguments, UnpinArguments,
+    WhichAgents,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
 use examples::{
-    ADOPT_EXAMPLES, ALLOW_EXAMPLES, COMPLETIONS_EXAMPLES, EXAMPLES, HOLD_EXAMPLES, MAN_EXAMPLES,
-    RESET_EXAMPLES, ROLLBACK_EXAMPLES, RUN_EXAMPLES, UNHOLD_EXAMPLES,
+    ADOPT_EXAMPLES, ALLOW_EXAMPLES, CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, EXAMPLES, HOLD_EXAMPLES,
+    MAN_EXAMPLES, RESET_EXAMPLES, ROLLBACK_EXAMPLES, RUN_EXAMPLES, UNHOLD_EXAMPLES,
 };
 use std::path::PathBuf;
 
@@ -90,6 +91,9 @@ pub enum Command {
     Status(StatusArguments),
     /// The next maintenance windows, in UTC and in the schedule's zone
     Schedule(ScheduleArguments),
+    /// The last run's findings for a monitoring system: exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArguments),
     /// Called by apt just before dpkg, with its plan on standard input
     #[command(hide = true)]
     Guard {

@@ -4,6 +4,7 @@ mod adopt;
 mod allow;
 mod apply;
 mod channel;
+mod check;
 mod configuration;
 mod generate;
 mod hold;
@@ -32,6 +33,7 @@ use crate::state::Layout;
 use crate::state::damaged::Damaged;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use clap::CommandFactory as _;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
@@ -45,6 +47,19 @@ pub fn complain(error: &anyhow::Error) {
     };
     if let Some(hint) = hint {
         let _ = writeln!(err, "hint: {hint}");
+    }
+}
+
+/// Says what is wrong with the command line, or prints the help that was asked for. The exit code:
+/// 2, but 3 for `check`, since 2 means "critical" to whoever calls that.
+pub fn misused(error: &clap::Error) -> u8 {
+    let _ = error.print();
+    let partly = Cli::command().ignore_errors(true).try_get_matches();
+    let is_check = partly.is_ok_and(|matches| matches.subcommand_name() == Some("check"));
+    match error.exit_code() {
+        0 => 0,
+        _ if is_check => check::misused(error),
+        code => u8::try_from(code).unwrap_or(2),
     }
 }
 
@@ -80,6 +95,7 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         }
         Command::Status(arguments) => status::run(cli, arguments, now).await,
         Command::Schedule(arguments) => schedule::run(cli, arguments, now).await,
+        Command::Check(arguments) => Ok(check::run(cli, arguments, now)),
         Command::Guard {
             package,
             from,

@@ -1,11 +1,15 @@
 //! What is told: one document for JSON, status file and text.
 
+/// Whether somebody has to do something.
+pub mod attention;
 /// The document from facts and decision.
 pub mod build;
 /// The document.
 pub mod document;
 /// What earlier runs learnt.
 pub mod kept;
+/// The answer of `check`.
+pub mod nagios;
 /// The document as text for a person.
 pub mod text;
 /// Times as a person reads them.
