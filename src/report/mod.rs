@@ -8,6 +8,10 @@ pub mod build;
 pub mod document;
 /// What earlier runs learnt.
 pub mod kept;
+/// The Prometheus textfile.
+pub mod metrics;
+/// The message of the day.
+pub mod motd;
 /// The answer of `check`.
 pub mod nagios;
 /// The document as text for a person.
