@@ -55,6 +55,14 @@ pub struct Nowhere {
 }
 
 impl Request {
+    /// The command that it is, as it is told.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::To { .. } => TO,
+            Self::Rollback(_) => ROLLBACK,
+        }
+    }
+
     /// The target: what was said, or the last good version.
     pub fn resolve(self, agent: &str, state: &AgentState, who: Person) -> Result<ByHand, Nowhere> {
         let by_hand = |command, target, until_target_changes| ByHand {

@@ -22,6 +22,8 @@ mod completions;
 pub mod config;
 /// Decides what to do; does nothing. Pure.
 pub mod decision;
+/// `on_event`: what happens is told to the operator's program.
+mod events;
 /// Learns the facts for the decision.
 pub mod gather;
 /// The last look before dpkg.
@@ -34,6 +36,8 @@ pub mod host;
 pub mod installer;
 /// The manual pages.
 mod manual;
+/// What a run leaves for monitoring and for whoever logs in.
+mod monitoring;
 /// States, reasons and exit codes. Pure.
 pub mod outcome;
 /// Programs of the operator's, outside of the decider's sandbox.

@@ -25,12 +25,16 @@ pub use logging::start_logging;
 
 use crate::config::{self, Configuration};
 use crate::decision::Reason;
+use crate::events;
 use crate::guard;
+use crate::host;
 use crate::outcome;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, text};
 use crate::state::Layout;
 use crate::state::damaged::Damaged;
+use crate::state::lock::{Acquired, acquire};
+use adapters::ProcessRunner;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use clap::CommandFactory as _;
@@ -122,11 +126,13 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         }
         Command::Config(command) => configuration::run(cli, command),
         Command::Channel(command) => channel::run(command, now).await,
-        Command::Trust(arguments) => trust::run(cli, arguments, now),
-        Command::Hold(arguments) => hold::hold(cli, arguments, now),
-        Command::Unhold(arguments) => hold::unhold(cli, arguments, now),
+        Command::Trust(arguments) => told(cli, "trust", trust::run(cli, arguments, now), now).await,
+        Command::Hold(arguments) => told(cli, "hold", hold::hold(cli, arguments, now), now).await,
+        Command::Unhold(arguments) => {
+            told(cli, "unhold", hold::unhold(cli, arguments, now), now).await
+        }
         Command::Rollback(arguments) => rollback::run(cli, arguments, now).await,
-        Command::Allow(arguments) => allow::run(cli, arguments, now),
+        Command::Allow(arguments) => told(cli, "allow", allow::run(cli, arguments, now), now).await,
         Command::Adopt(arguments) => adopt::run(cli, arguments, now).await,
         Command::Reset(_) => reset::image(cli),
         Command::Leave { in_transaction } => leave::run(cli, *in_transaction, now).await,
@@ -135,6 +141,28 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { page } => generate::man(*page),
     }
+}
+
+/// Delivers the events of a command that an operator gave; another run that is at work does it itself.
+async fn told(cli: &Cli, called: &str, done: Result<u8>, now: DateTime<Utc>) -> Result<u8> {
+    let layout = layout(cli);
+    let may = layout.root == Path::new("/") && rustix::process::geteuid().is_root();
+    let configuration = load_configuration(cli);
+    if may
+        && events::is_wanted(&configuration)
+        && let Ok(Acquired::Ours(_lock)) = acquire(&layout.lock())
+    {
+        let scene = events::Scene {
+            layout: &layout,
+            runner: &ProcessRunner::new(),
+            configuration: &configuration,
+            host: &host::name(),
+            called,
+            now,
+        };
+        events::deliver(&scene, None, None).await;
+    }
+    done
 }
 
 fn layout(cli: &Cli) -> Layout {

@@ -7,10 +7,12 @@ use super::{
 use crate::announce;
 use crate::by_hand::Request;
 use crate::cli::{Cli, RunArguments};
-use crate::config::Policy;
+use crate::config::{ConfigError, Configuration, Policy};
 use crate::decision::Reason;
+use crate::events;
 use crate::host;
 use crate::installer::{self, Role};
+use crate::monitoring::{update_motd, write_metrics};
 use crate::outcome::{self, State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
 use crate::plan::{Plan, Work};
@@ -72,6 +74,9 @@ pub(super) async fn execute(
                 see_to_orphans(&layout, role, &[], now).await;
             }
         }
+        if mode == Mode::Act && is_root {
+            findings_of_nobody(&layout, &configuration, now);
+        }
         return not_configured(cli, arguments, now);
     }
     let agents = match selected(&configuration, &arguments.agents) {
@@ -82,6 +87,11 @@ pub(super) async fn execute(
         // Every agent is hidden behind a file that cannot be read.
         for problem in configuration.all_problems() {
             let _ = writeln!(io::stderr(), "error: {problem}");
+        }
+        if mode == Mode::Act
+            && let Turn::Ours(_locks) = exclusive(&layout, mode, is_root)?
+        {
+            configuration_unreadable(&layout, &configuration, now)?;
         }
         return Ok(20);
     }
@@ -136,10 +146,83 @@ pub(super) async fn execute(
     for report in &mut reports {
         kept::complete(report, earlier.as_ref(), context.later());
     }
-    let document = Document::new(now, context.host.clone(), reports);
+    let mut document = Document::new(now, context.host.clone(), reports);
     let code = exit_code(&document, arguments, policy, now);
     let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
-    Ok(tell((cli, arguments), (&layout, &names), &document, code))
+    if mode == Mode::Act {
+        let whole = joined(&document, earlier.as_ref(), &names);
+        let warnings = write_metrics(&layout, &configuration, (&document, &whole));
+        warn(&mut document, warnings);
+        // It must not fail a tick that made a change.
+        if let Err(error) = update_motd(&layout, &configuration, &whole, context.later()) {
+            tracing::warn!("the message of the day: {error:#}");
+        }
+    }
+    let code = tell((cli, arguments), (&layout, &names), &document, code);
+    if mode == Mode::Act {
+        let scene = events::Scene {
+            layout: &layout,
+            runner: &runner,
+            configuration: &configuration,
+            host: &context.host,
+            called: request.map_or("tick", Request::command),
+            now: context.later(),
+        };
+        events::deliver(&scene, Some(&document), earlier.as_ref()).await;
+    }
+    Ok(code)
+}
+
+/// Puts warnings into the reports of the agents that they concern.
+fn warn(document: &mut Document, warnings: Vec<(Vec<String>, String)>) {
+    for (agents, warning) in warnings {
+        let concerned = document.agents.iter_mut();
+        let mut concerned = concerned
+            .filter(|report| agents.contains(&report.name))
+            .peekable();
+        if concerned.peek().is_none() {
+            tracing::warn!("{warning}");
+        }
+        concerned.for_each(|report| report.warnings.push(warning.clone()));
+    }
+}
+
+/// Tells monitoring of a configuration that hides every agent: for each that the run before knew, that
+/// it is invalid.
+fn configuration_unreadable(
+    layout: &Layout,
+    configuration: &Configuration,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some(earlier) = last_document(layout) else {
+        return Ok(());
+    };
+    let error = ConfigError {
+        problems: configuration.problems.clone(),
+    };
+    let reports = earlier.agents.iter().map(|agent| {
+        let mut report = misconfigured(&agent.name, &error);
+        kept::complete(&mut report, Some(&earlier), now);
+        report
+    });
+    let document = Document::new(now, host::name(), reports.collect());
+    let names: Vec<_> = earlier.agents.iter().map(|agent| &agent.name).collect();
+    for (_, warning) in write_metrics(layout, configuration, (&document, &document)) {
+        tracing::warn!("{warning}");
+    }
+    update_motd(layout, configuration, &document, now)?;
+    publish(layout, &document, &names)
+}
+
+/// Takes back what was told of agents that are gone.
+fn findings_of_nobody(layout: &Layout, configuration: &Configuration, now: DateTime<Utc>) {
+    let nobody = Document::new(now, host::name(), Vec::new());
+    for (_, warning) in write_metrics(layout, configuration, (&nobody, &nobody)) {
+        tracing::warn!("{warning}");
+    }
+    if let Err(error) = update_motd(layout, configuration, &nobody, now) {
+        tracing::warn!("the message of the day: {error:#}");
+    }
 }
 
 /// Tells what came of a run: the journal, whoever called, and everybody who asks later. The exit code
@@ -344,7 +427,13 @@ fn last_document(layout: &Layout) -> Option<Document> {
 ///
 /// A run over some agents leaves what is known of the others, and the age of that.
 pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
-    let kept = last_document(layout);
+    let whole = joined(document, last_document(layout).as_ref(), configured);
+    let text = serde_json::to_string(&whole).context("render the status")?;
+    files::replace(&layout.status(), text.as_bytes(), 0o644)
+}
+
+/// The findings of all configured agents: of this run, or where it was over some, of the run before.
+fn joined(document: &Document, kept: Option<&Document>, configured: &[&String]) -> Document {
     let of = |document: &Document, name: &str| {
         let mut agents = document.agents.iter();
         agents.find(|agent| agent.name == name).cloned()
@@ -352,15 +441,13 @@ pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&Strin
     let mut generated_at = document.generated_at;
     let reports = configured.iter().filter_map(|name| {
         of(document, name).or_else(|| {
-            let kept = kept.as_ref()?;
+            let kept = kept?;
             generated_at = generated_at.min(kept.generated_at);
             of(kept, name)
         })
     });
     let reports = reports.collect();
-    let whole = Document::new(generated_at, document.host.clone(), reports);
-    let text = serde_json::to_string(&whole).context("render the status")?;
-    files::replace(&layout.status(), text.as_bytes(), 0o644)
+    Document::new(generated_at, document.host.clone(), reports)
 }
 
 /// The exit code. With `--exit-code` a healthy wait is told apart; with `--scheduled` a fault that

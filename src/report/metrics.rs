@@ -79,6 +79,11 @@ const FAMILIES: &[Family] = &[
         },
     ),
     gauge(
+        "reason_info",
+        "Why the agent is in that state: a reason string.",
+        |of| vec![(vec![("reason", of.report.reason.as_str())], 1)],
+    ),
+    gauge(
         "info",
         "Versions: of this program, installed and wanted; and the package.",
         info,

@@ -56,6 +56,8 @@ pub struct AgentState {
     pub pin: Option<PinRecord>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
     pub failing_since: Option<DateTime<Utc>>,
+    /// Since when the agent was found unhealthy at every look. UTC.
+    pub unhealthy_since: Option<DateTime<Utc>>,
     /// What came of every attempt so far.
     pub attempts: Attempts,
     /// The latest moment whose clock was confirmed by the version server's `Date`. UTC.
