@@ -31,12 +31,10 @@ pub(crate) fn write_metrics(
     (document, whole): (&Document, &Document),
 ) -> Vec<(Vec<String>, String)> {
     let kept = kept_files(layout);
-    let unreadable = configuration.agents.is_empty() && !configuration.problems.is_empty();
-    let wanted = if unreadable {
-        kept.clone()
-    } else {
-        named(configuration)
-    };
+    let mut wanted = named(configuration);
+    if !configuration.problems.is_empty() {
+        stand_in(&mut wanted, &kept);
+    }
     let mut warnings = Vec::new();
     for (path, agents) in &wanted {
         let text = text_over(agents, configuration, (document, whole));
@@ -62,6 +60,18 @@ fn named(configuration: &Configuration) -> Files {
     files
         .map(|(path, agents)| (path, agents.into_iter().map(str::to_owned).collect()))
         .collect()
+}
+
+/// Where a file of the configuration cannot be read, an agent that names no textfile is told of in the
+/// one that it had.
+fn stand_in(wanted: &mut Files, kept: &Files) {
+    for (path, agents) in kept {
+        for agent in agents {
+            if !wanted.values().any(|others| others.contains(agent)) {
+                wanted.entry(path.clone()).or_default().push(agent.clone());
+            }
+        }
+    }
 }
 
 fn text_over(
@@ -130,8 +140,11 @@ fn remember(layout: &Layout, wanted: &Files) -> Result<()> {
 }
 
 /// Removes a textfile that is not configured any more: what it says would be scraped for ever. Another's
-/// file of the same name stays.
+/// file of the same name stays, and so does a link, which may lead to where it is written now.
 fn remove_ours(path: &Path) -> Result<()> {
+    if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        return Ok(());
+    }
     let mut begin = vec![0; MARK.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
     if read.is_ok() && begin == MARK.as_bytes() {
@@ -252,8 +265,16 @@ mod tests {
     fn a_configuration_that_cannot_be_read_is_told_where_the_last_one_was() {
         let bench = Bench::new();
         bench.run(&agent("a", "metrics.file = \"/m/a.prom\""), &["a"]);
-        fs::write(bench.layout.host("/m/a.prom"), "").unwrap();
-        assert_eq!(bench.run("this is no TOML [", &["a"]), []);
-        assert!(bench.read("/m/a.prom").contains("agent=\"a\""));
+        for unreadable in [
+            "this is no TOML [",
+            "[agents.a\nmetrics.file = \"/m/b.prom\"",
+        ] {
+            fs::write(bench.layout.host("/m/a.prom"), "").unwrap();
+            assert_eq!(bench.run(unreadable, &["a"]), []);
+            assert!(
+                bench.read("/m/a.prom").contains("agent=\"a\""),
+                "{unreadable}"
+            );
+        }
     }
 }

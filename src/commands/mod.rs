@@ -1,6 +1,7 @@
 //! The commands: from arguments to what is printed and the exit code.
 
 mod adopt;
+mod aftermath;
 mod allow;
 mod apply;
 mod channel;

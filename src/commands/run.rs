@@ -1,3 +1,4 @@
+use super::aftermath::{Aftermath, configuration_unreadable, findings_of_nobody};
 use super::logging::is_journal;
 use super::operator::refuse;
 use super::{
@@ -7,12 +8,10 @@ use super::{
 use crate::announce;
 use crate::by_hand::Request;
 use crate::cli::{Cli, RunArguments};
-use crate::config::{ConfigError, Configuration, Policy};
+use crate::config::{Configuration, Policy};
 use crate::decision::Reason;
-use crate::events;
 use crate::host;
 use crate::installer::{self, Role};
-use crate::monitoring::{update_motd, write_metrics};
 use crate::outcome::{self, State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
 use crate::plan::{Plan, Work};
@@ -85,26 +84,12 @@ pub(super) async fn execute(
     };
     if agents.is_empty() {
         // Every agent is hidden behind a file that cannot be read.
-        for problem in configuration.all_problems() {
-            let _ = writeln!(io::stderr(), "error: {problem}");
-        }
-        if mode == Mode::Act
-            && let Turn::Ours(_locks) = exclusive(&layout, mode, is_root)?
-        {
-            configuration_unreadable(&layout, &configuration, now)?;
-        }
-        return Ok(20);
+        return every_agent_is_hidden((&layout, &configuration), mode, is_root, now);
     }
     if request.is_some() && !is_one(&agents) {
         return Ok(2);
     }
-    let policy = |name: &str| {
-        let agent = configuration
-            .agents
-            .iter()
-            .find(|(known, _)| known == name)?;
-        agent.1.as_ref().ok()
-    };
+    let policy = |name: &str| policy_of(&configuration, name);
     let _locks = match exclusive(&layout, mode, is_root)? {
         Turn::Ours(locks) => locks.map(|locks| locks.for_role(role)),
         Turn::Not(reason, why) => {
@@ -132,16 +117,7 @@ pub(super) async fn execute(
         stop: StopRequest::default(),
         role,
     };
-    let mut reports = Vec::new();
-    for (name, policy) in agents {
-        reports.push(match policy {
-            Ok(policy) => match request {
-                None => serve(&context.for_next_agent(), name, policy).await,
-                Some(request) => serve_by_hand(&context, name, policy, request).await,
-            },
-            Err(error) => misconfigured(name, error),
-        });
-    }
+    let mut reports = serve_all(&context, &agents, request).await;
     let earlier = last_document(&layout);
     for report in &mut reports {
         kept::complete(report, earlier.as_ref(), context.later());
@@ -149,80 +125,64 @@ pub(super) async fn execute(
     let mut document = Document::new(now, context.host.clone(), reports);
     let code = exit_code(&document, arguments, policy, now);
     let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
+    let run = Aftermath {
+        layout: &layout,
+        configuration: &configuration,
+        earlier: earlier.as_ref(),
+        host: &context.host,
+        called: request.map_or("tick", Request::command),
+        now: context.later(),
+    };
     if mode == Mode::Act {
-        let whole = joined(&document, earlier.as_ref(), &names);
-        let warnings = write_metrics(&layout, &configuration, (&document, &whole));
-        warn(&mut document, warnings);
-        // It must not fail a tick that made a change.
-        if let Err(error) = update_motd(&layout, &configuration, &whole, context.later()) {
-            tracing::warn!("the message of the day: {error:#}");
-        }
+        run.monitored(&mut document, &names);
     }
     let code = tell((cli, arguments), (&layout, &names), &document, code);
     if mode == Mode::Act {
-        let scene = events::Scene {
-            layout: &layout,
-            runner: &runner,
-            configuration: &configuration,
-            host: &context.host,
-            called: request.map_or("tick", Request::command),
-            now: context.later(),
-        };
-        events::deliver(&scene, Some(&document), earlier.as_ref()).await;
+        run.heard(&document, &runner).await;
     }
     Ok(code)
 }
 
-/// Puts warnings into the reports of the agents that they concern.
-fn warn(document: &mut Document, warnings: Vec<(Vec<String>, String)>) {
-    for (agents, warning) in warnings {
-        let concerned = document.agents.iter_mut();
-        let mut concerned = concerned
-            .filter(|report| agents.contains(&report.name))
-            .peekable();
-        if concerned.peek().is_none() {
-            tracing::warn!("{warning}");
-        }
-        concerned.for_each(|report| report.warnings.push(warning.clone()));
-    }
+fn policy_of<'a>(configuration: &'a Configuration, name: &str) -> Option<&'a Policy> {
+    let mut agents = configuration.agents.iter();
+    agents.find(|(known, _)| known == name)?.1.as_ref().ok()
 }
 
-/// Tells monitoring of a configuration that hides every agent: for each that the run before knew, that
-/// it is invalid.
-fn configuration_unreadable(
-    layout: &Layout,
-    configuration: &Configuration,
+/// Serves the agents in turn.
+async fn serve_all(
+    context: &Context<'_, ProcessRunner>,
+    agents: &[&ConfiguredAgent],
+    request: Option<Request>,
+) -> Vec<AgentReport> {
+    let mut reports = Vec::new();
+    for (name, policy) in agents {
+        reports.push(match policy {
+            Ok(policy) => match request {
+                None => serve(&context.for_next_agent(), name, policy).await,
+                Some(request) => serve_by_hand(context, name, policy, request).await,
+            },
+            Err(error) => misconfigured(name, error),
+        });
+    }
+    reports
+}
+
+/// Tells of a configuration of which nothing can be read.
+fn every_agent_is_hidden(
+    (layout, configuration): (&Layout, &Configuration),
+    mode: Mode,
+    is_root: bool,
     now: DateTime<Utc>,
-) -> Result<()> {
-    let Some(earlier) = last_document(layout) else {
-        return Ok(());
-    };
-    let error = ConfigError {
-        problems: configuration.problems.clone(),
-    };
-    let reports = earlier.agents.iter().map(|agent| {
-        let mut report = misconfigured(&agent.name, &error);
-        kept::complete(&mut report, Some(&earlier), now);
-        report
-    });
-    let document = Document::new(now, host::name(), reports.collect());
-    let names: Vec<_> = earlier.agents.iter().map(|agent| &agent.name).collect();
-    for (_, warning) in write_metrics(layout, configuration, (&document, &document)) {
-        tracing::warn!("{warning}");
+) -> Result<u8> {
+    for problem in configuration.all_problems() {
+        let _ = writeln!(io::stderr(), "error: {problem}");
     }
-    update_motd(layout, configuration, &document, now)?;
-    publish(layout, &document, &names)
-}
-
-/// Takes back what was told of agents that are gone.
-fn findings_of_nobody(layout: &Layout, configuration: &Configuration, now: DateTime<Utc>) {
-    let nobody = Document::new(now, host::name(), Vec::new());
-    for (_, warning) in write_metrics(layout, configuration, (&nobody, &nobody)) {
-        tracing::warn!("{warning}");
+    if mode == Mode::Act
+        && let Turn::Ours(_locks) = exclusive(layout, mode, is_root)?
+    {
+        configuration_unreadable(layout, configuration, now)?;
     }
-    if let Err(error) = update_motd(layout, configuration, &nobody, now) {
-        tracing::warn!("the message of the day: {error:#}");
-    }
+    Ok(20)
 }
 
 /// Tells what came of a run: the journal, whoever called, and everybody who asks later. The exit code
@@ -418,7 +378,7 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
 }
 
 /// What the run before left for `status`; one that cannot be read is as good as none: it is replaced.
-fn last_document(layout: &Layout) -> Option<Document> {
+pub(super) fn last_document(layout: &Layout) -> Option<Document> {
     let kept = files::read_if_there(&layout.status()).unwrap_or_default()?;
     serde_json::from_str(&kept).ok()
 }
@@ -433,7 +393,11 @@ pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&Strin
 }
 
 /// The findings of all configured agents: of this run, or where it was over some, of the run before.
-fn joined(document: &Document, kept: Option<&Document>, configured: &[&String]) -> Document {
+pub(super) fn joined(
+    document: &Document,
+    kept: Option<&Document>,
+    configured: &[&String],
+) -> Document {
     let of = |document: &Document, name: &str| {
         let mut agents = document.agents.iter();
         agents.find(|agent| agent.name == name).cloned()

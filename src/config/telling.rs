@@ -29,7 +29,7 @@ impl Telling {
     }
 }
 
-/// A file that the textfile collector of node_exporter reads.
+/// A file that the textfile collector of `node_exporter` reads.
 pub(super) fn textfile(node: &Node) -> Result<PathBuf, Refusal> {
     let file = path(node)?;
     if file

@@ -289,9 +289,11 @@ fn held(report: &AgentReport) -> Option<bool> {
 }
 
 fn offered(report: &AgentReport) -> Option<bool> {
-    match reading(report, GateName::Repository)? {
-        (true, _) => Some(true),
-        (false, gate) => matches!(
+    match reading(report, GateName::Repository) {
+        // Looked up ahead of its window.
+        None => report.target.package_version.as_ref().map(|_| true),
+        Some((true, _)) => Some(true),
+        Some((false, gate)) => matches!(
             gate.reason,
             Some(Reason::NotOffered | Reason::RepositoryNotFound)
         )

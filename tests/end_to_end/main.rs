@@ -21,6 +21,7 @@ mod decision;
 mod disk;
 mod hostile;
 mod interface;
+mod monitoring;
 mod no_op;
 mod older_index;
 mod operator;

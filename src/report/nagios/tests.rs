@@ -38,8 +38,8 @@ fn with(change: impl Fn(&mut AgentReport)) -> AgentReport {
     agent
 }
 
-fn signature(expires: &str) -> Option<Signature> {
-    Some(Signature {
+fn signature(expires: &str) -> Signature {
+    Signature {
         fingerprint: String::new(),
         user_id: None,
         signed_at: now(),
@@ -49,7 +49,7 @@ fn signature(expires: &str) -> Option<Signature> {
         package_version: String::new(),
         repository: String::new(),
         proven_at: None,
-    })
+    }
 }
 
 /// The answer over these agents after so many minutes.
@@ -96,13 +96,29 @@ fn assert_grammar(line: &str) {
 #[test]
 fn the_line_of_an_agent_that_is_well() {
     let mut agent = agent(Reason::UpToDate);
-    agent.signature = signature("2026-08-30T02:00:00Z");
+    agent.signature = Some(signature("2026-08-30T02:00:00Z"));
     assert_eq!(
         check(vec![agent], 2, &[]).line,
         "AGENT-UPDATER OK - teleport: 15.4.2 it is | 'teleport_age'=120s;5400;7200;0 \
          'teleport_pending'=0s;604800;2592000;0 'teleport_failing'=0s;43200;259200;0 \
          'teleport_failures'=0;;;0 'teleport_quarantined'=0;;;0 'teleport_key_days'=90;30:;7:"
     );
+}
+
+/// One that has been held for so many days.
+fn held(days: i64, until: Option<DateTime<Utc>>) -> AgentReport {
+    with(|agent| {
+        agent.hold = Some(Hold {
+            placed_by: "hold".to_owned(),
+            version: None,
+            since: now() - TimeDelta::days(days),
+            until,
+            until_target_changes: false,
+            server_said: None,
+            why: None,
+            who: Person::default(),
+        });
+    })
 }
 
 #[test]
@@ -114,21 +130,7 @@ fn how_bad_each_finding_is() {
         agent.failing_since = Some(now() - TimeDelta::hours(hours));
         agent
     };
-    let held = |days: i64, until| {
-        with(|agent| {
-            agent.hold = Some(Hold {
-                placed_by: "hold".to_owned(),
-                version: None,
-                since: now() - TimeDelta::days(days),
-                until,
-                until_target_changes: false,
-                server_said: None,
-                why: None,
-                who: Person::default(),
-            });
-        })
-    };
-    let table = [
+    let table = vec![
         (agent(Reason::UpToDate), 0, Ok, "OK - teleport: 15"),
         (agent(Reason::OutsideWindow), 89, Ok, "OK"),
         (agent(Reason::UpToDate), 90, Warning, "last run was 1 h 30"),
@@ -167,19 +169,19 @@ fn how_bad_each_finding_is() {
         ),
         (held(90, days_ago(-1)), 0, Ok, "OK"),
         (
-            with(|a| a.signature = signature("2026-06-30T02:00:00Z")),
+            with(|a| a.signature = Some(signature("2026-06-30T02:00:00Z"))),
             0,
             Warning,
             "ends in 29 d",
         ),
         (
-            with(|a| a.signature = signature("2026-06-07T02:00:00Z")),
+            with(|a| a.signature = Some(signature("2026-06-07T02:00:00Z"))),
             0,
             Critical,
             "ends in 6 d",
         ),
         (
-            with(|a| a.signature = signature("2026-05-31T02:00:00Z")),
+            with(|a| a.signature = Some(signature("2026-05-31T02:00:00Z"))),
             0,
             Critical,
             "ended 1 d 0 h ago",
