@@ -10,6 +10,7 @@ use crate::host;
 use crate::outcome::State;
 use crate::plan::{Asked, Work};
 use crate::prefetch;
+use crate::progress::Fetch;
 use crate::proof::{self, Refused};
 use crate::report::{AgentReport, build};
 use crate::repository::{Offer, Prepared, simulate};
@@ -272,6 +273,11 @@ async fn fetch<R: Runner>(
     let (Some(change), Some(offer)) = (&prepared.facts.change, &prepared.offer) else {
         return Ok(());
     };
+    let fetch = offer.listed.file.size.map(|bytes| Fetch {
+        folder: offer.view.folder.clone(),
+        bytes,
+    });
+    context.doing(sources.agent, format!("fetching {}", change.to), fetch);
     let command = sources.manager.download(&offer.view, change);
     let output = context.runner.run(&command).await?;
     if let Some(changes) = sources.manager.read_download(change, &output)? {

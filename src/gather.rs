@@ -8,8 +8,8 @@ mod planned;
 mod schedule;
 mod unit_and_holds;
 
-use self::schedule::forget_other_places;
 pub use self::schedule::{ScheduleQuestion, parse_schedule, schedule};
+use self::schedule::{forget_other_places, known};
 pub(crate) use self::unit_and_holds::find_unit;
 pub use self::unit_and_holds::holds;
 
@@ -293,32 +293,26 @@ pub async fn second<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered
     gathered.facts.holds = holds(sources, gathered).await;
 }
 
-/// Keeps the schedule fresh although no change is due, on the connection that is open already.
+/// Keeps the schedule fresh although no change is due, on the connection that is open already; in
+/// between the last answers say what counts.
 pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mut Gathered) {
     let reachable = gathered.server_answers;
     let question = sources.schedule_question(reachable);
-    forget_other_places(&question, &mut gathered.state.schedule);
-    let fresh = gathered
-        .state
-        .schedule
-        .asked_at
-        .is_some_and(|asked| asked <= sources.now && sources.now - asked < SCHEDULE_AGE);
-    if fresh
-        || !reachable
-        || !matches!(
+    let (memory, warnings) = (&mut gathered.state.schedule, &mut gathered.warnings);
+    forget_other_places(&question, memory);
+    let is_fresh = |asked| asked <= sources.now && sources.now - asked < SCHEDULE_AGE;
+    let is_asked = reachable
+        && !memory.asked_at.is_some_and(is_fresh)
+        && matches!(
             sources.policy.schedule,
             ScheduleSource::Auto | ScheduleSource::Server
-        )
-    {
-        return;
-    }
-    let fact = schedule(
-        &question,
-        &mut gathered.state.schedule,
-        &mut gathered.warnings,
-    )
-    .await;
-    gathered.facts.schedule = Reading::taken(fact, sources.now);
+        );
+    gathered.facts.schedule = if is_asked {
+        let fact = schedule(&question, memory, warnings).await;
+        Reading::taken(fact, sources.now)
+    } else {
+        known(&question, memory, warnings).unwrap_or_default()
+    };
 }
 
 async fn critical<R: Runner>(

@@ -1,6 +1,7 @@
 //! The installer as a process of PID 1's: it works in no sandbox of ours, and goes on when this
 //! program, the agent or the operator's session ends.
 
+use crate::commands::clear_progress;
 use crate::plan::Plan;
 use crate::report::AgentReport;
 use crate::state::{Layout, files};
@@ -184,6 +185,7 @@ impl Installer {
         let mut buffer = vec![0; 4096];
         while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
             if self.attended {
+                clear_progress();
                 let _ = std::io::stderr().write_all(&buffer[..count]);
             }
             said.extend_from_slice(&buffer[..count]);

@@ -50,6 +50,8 @@ pub mod pin;
 pub mod plan;
 /// Fetches a due target ahead of its window.
 mod prefetch;
+/// What a run is doing at this moment.
+pub mod progress;
 /// Proves what a refresh and a download left, with the keys that the host has.
 pub mod proof;
 /// What was left broken.

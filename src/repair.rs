@@ -16,7 +16,7 @@ use crate::tick::Context;
 use crate::transaction::quiet::wait_until_quiet;
 use crate::transaction::{REPAIR, recover};
 use crate::update::{scene_of, take_over};
-use adapters::{Installed, NativeVersion, PackageManager, PackageName, Runner};
+use adapters::{Change, Installed, NativeVersion, PackageManager, PackageName, Runner};
 use anyhow::Result;
 use chrono::TimeDelta;
 
@@ -85,6 +85,29 @@ pub(crate) fn way_out(manager: &dyn PackageManager, package: &PackageName) -> St
         None => format!("remove one of the versions of {package} (`rpm -q {package}` lists them)"),
     };
     format!("{by_hand}; a half-installed version is left by itself for another target")
+}
+
+/// What a run would try on a package that is broken, in this order; nothing where it has no means.
+pub(crate) fn would_try<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+) -> Vec<String> {
+    let Some(change) = repairable(context, sources.agent, sources, gathered) else {
+        return Vec::new();
+    };
+    let manager = sources.manager;
+    let put = |package: &Option<KeptPackage>, way: &Change| {
+        let package = package.as_ref()?;
+        Some(manager.install_file(way, &package.file))
+    };
+    let commands = [
+        manager.finish(&change.package),
+        put(&change.new, &change.forward()),
+        put(&change.old, &change.backward()),
+    ];
+    let commands = commands.iter().flatten();
+    commands.map(ToString::to_string).collect()
 }
 
 /// Where nothing repairs a half-installed version, going on to another one may: its version is then

@@ -301,6 +301,7 @@ pub(crate) fn take_over(
     report.warnings.extend(applied.warnings.iter().cloned());
     report.last_attempt.clone_from(&state.last_attempt);
     report.quarantine.clone_from(&state.quarantine);
+    report.pending_since = state.pending.as_ref().map(|pending| pending.since);
     if applied.installed.is_some() {
         let before = report.installed.clone();
         report.installed = build::installed(applied.installed.as_ref());

@@ -6,6 +6,7 @@ use crate::host;
 use crate::installer::Role;
 use crate::outcome::exit_code;
 use crate::plan::{Plan, Work};
+use crate::progress::Progress;
 use crate::report::{AgentReport, Document, build};
 use crate::state::lock::{Acquired, acquire};
 use crate::state::{Layout, files};
@@ -80,6 +81,7 @@ pub(super) async fn run(cli: &Cli, arguments: &ApplyArguments, now: DateTime<Utc
             Err(error) => misconfigured(name, error),
         }
     };
+    Progress::end(&layout);
     leave_word(&layout, &plan, report, &names, now)
 }
 

@@ -1,4 +1,5 @@
 use super::colored;
+use super::watch::BelowTheLine;
 use crate::announce;
 use crate::cli::{Cli, Command};
 use crate::installer::DECIDER;
@@ -42,7 +43,7 @@ pub fn start_logging(cli: &Cli) {
     });
     let lines = (journal.is_none() || !in_journal).then(|| {
         tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
+            .with_writer(|| BelowTheLine)
             .with_ansi(colored(cli, io::stderr().is_terminal()))
             .with_target(false)
             .without_time()

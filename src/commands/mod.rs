@@ -20,6 +20,7 @@ mod status;
 mod trust;
 mod unpin;
 mod until;
+mod watch;
 
 use crate::cli::{Cli, Color, Command, RunArguments};
 pub use logging::start_logging;
@@ -30,6 +31,7 @@ use crate::events;
 use crate::guard;
 use crate::host;
 use crate::outcome;
+use crate::report::page::Form;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, text};
 use crate::state::Layout;
@@ -41,6 +43,7 @@ use chrono::{DateTime, Utc};
 use clap::CommandFactory as _;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
+pub(crate) use watch::clear as clear_progress;
 
 /// Prints an error with its causes, and the way out where it has one.
 pub fn complain(error: &anyhow::Error) {
@@ -252,8 +255,8 @@ fn print(
         let text = serde_json::to_string_pretty(document).context("render the document")?;
         writeln!(out, "{text}")
     } else {
-        let color = colored(cli, io::stdout().is_terminal());
-        text::render(&mut out, document, detail, color, now)
+        let form = Form::of_output(colored(cli, io::stdout().is_terminal()));
+        text::render(&mut out, document, detail, form, now)
     }
     .or_else(|error| match error.kind() {
         // `agent-updater status | head` is no fault of this program.

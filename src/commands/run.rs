@@ -1,6 +1,7 @@
 use super::aftermath::{Aftermath, configuration_unreadable, findings_of_nobody};
 use super::logging::is_journal;
 use super::operator::refuse;
+use super::watch::watched;
 use super::{
     ConfiguredAgent, complain, layout, load_configuration, misconfigured, nothing_configured,
     print, selected,
@@ -15,6 +16,7 @@ use crate::installer::{self, Role};
 use crate::outcome::{self, State, is_quiet, may_pass, most_urgent};
 use crate::pin::{self, Scene};
 use crate::plan::{Plan, Work};
+use crate::progress::Progress;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, kept};
 use crate::state::agent::AgentState;
@@ -117,11 +119,9 @@ pub(super) async fn execute(
         stop: StopRequest::default(),
         role,
     };
-    let mut reports = serve_all(&context, &agents, request).await;
+    // An installer writes another one.
     let earlier = last_document(&layout);
-    for report in &mut reports {
-        kept::complete(report, earlier.as_ref(), context.later());
-    }
+    let reports = serve_all((cli, &context), agents, request, earlier.as_ref()).await;
     let mut document = Document::new(now, context.host.clone(), reports);
     let code = exit_code(&document, arguments, policy, now);
     let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
@@ -148,25 +148,6 @@ fn policy_of<'a>(configuration: &'a Configuration, name: &str) -> Option<&'a Pol
     agents.find(|(known, _)| known == name)?.1.as_ref().ok()
 }
 
-/// Serves the agents in turn.
-async fn serve_all(
-    context: &Context<'_, ProcessRunner>,
-    agents: &[&ConfiguredAgent],
-    request: Option<Request>,
-) -> Vec<AgentReport> {
-    let mut reports = Vec::new();
-    for (name, policy) in agents {
-        reports.push(match policy {
-            Ok(policy) => match request {
-                None => serve(&context.for_next_agent(), name, policy).await,
-                Some(request) => serve_by_hand(context, name, policy, request).await,
-            },
-            Err(error) => misconfigured(name, error),
-        });
-    }
-    reports
-}
-
 /// Tells of a configuration of which nothing can be read.
 fn every_agent_is_hidden(
     (layout, configuration): (&Layout, &Configuration),
@@ -183,6 +164,38 @@ fn every_agent_is_hidden(
         configuration_unreadable(layout, configuration, now)?;
     }
     Ok(20)
+}
+
+/// Serves one agent after the other, and completes what each report says with what is known from
+/// before.
+async fn serve_all(
+    (cli, context): (&Cli, &Context<'_, ProcessRunner>),
+    agents: Vec<&ConfiguredAgent>,
+    request: Option<Request>,
+    earlier: Option<&Document>,
+) -> Vec<AgentReport> {
+    let layout = context.layout;
+    let mut reports = Vec::new();
+    for (name, policy) in agents {
+        reports.push(match (policy, request) {
+            (Ok(policy), None) => {
+                let context = context.for_next_agent();
+                watched(cli, context.now, serve(&context, name, policy)).await
+            }
+            (Ok(policy), Some(request)) => {
+                let work = serve_by_hand(context, name, policy, request);
+                watched(cli, context.later(), work).await
+            }
+            (Err(error), _) => misconfigured(name, error),
+        });
+    }
+    if context.mode == Mode::Act && !matches!(context.role, Role::Decider(_)) {
+        Progress::end(layout);
+    }
+    for report in &mut reports {
+        kept::complete(report, earlier, context.later());
+    }
+    reports
 }
 
 /// Tells what came of a run: the journal, whoever called, and everybody who asks later. The exit code

@@ -3,15 +3,28 @@ use crate::cli::{Cli, StatusArguments};
 use crate::decision::Reason;
 use crate::host;
 use crate::installer::Role;
+use crate::progress::Progress;
 use crate::report::text::Detail;
+use crate::report::words;
 use crate::report::{AgentReport, Document};
 use crate::state::files;
 use crate::stop::StopRequest;
 use crate::tick::{Context, Mode, serve};
 use adapters::ProcessRunner;
 use anyhow::{Context as _, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
+
+/// The timer's longest wait is 45 minutes; whoever has not run for so long will not by itself.
+const STALE: TimeDelta = TimeDelta::hours(2);
+
+/// What is said of findings that nobody renews.
+fn stale(generated_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    format!(
+        "the last run was {}: `agent-updater doctor` tells whether the timer is armed, `status --refresh` asks anew",
+        words::distance(generated_at - now)
+    )
+}
 
 /// `status`: the last tick's findings; asked anew with `--refresh`, or where no tick has run yet.
 pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Utc>) -> Result<u8> {
@@ -69,7 +82,16 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
         };
         reports.push(report);
     }
-    let document = Document::new(generated_at, host::name(), reports);
+    let mut document = Document::new(generated_at, host::name(), reports);
+    let progress = Progress::read(&layout);
+    for agent in &mut document.agents {
+        agent.progress = progress.clone().filter(|now| now.agent == agent.name);
+    }
+    if now - generated_at > STALE {
+        for agent in &mut document.agents {
+            agent.warnings.insert(0, stale(generated_at, now));
+        }
+    }
     print(cli, &document, arguments.json, Detail::Explanation, now).context("show the status")?;
     let misconfigured = |agent: &AgentReport| agent.reason == Reason::ConfigurationInvalid;
     Ok(if document.agents.iter().any(misconfigured) {

@@ -174,11 +174,12 @@ pub fn describe(change: &PackageChange) -> String {
         adapters::Action::Reinstall => "reinstall",
         adapters::Action::Remove => "remove",
     };
-    let version = change.to.as_ref().or(change.from.as_ref());
-    version.map_or_else(
-        || format!("{what} {}", change.name),
-        |version| format!("{what} {} {version}", change.name),
-    )
+    let versions = match (&change.from, &change.to) {
+        (Some(from), Some(to)) => format!(" {from} → {to}"),
+        (Some(version), None) | (None, Some(version)) => format!(" {version}"),
+        (None, None) => String::new(),
+    };
+    format!("{what} {}{versions}", change.name)
 }
 
 /// Whether there is room on every file system that is written to.

@@ -1,7 +1,7 @@
 //! The schedule, from wherever the policy says.
 
 use crate::config::{Policy, ScheduleSource};
-use crate::decision::{ScheduleAnswer, ScheduleFact, resolve};
+use crate::decision::{Reading, ScheduleAnswer, ScheduleFact, resolve};
 use crate::schedule::{Schedule, ScheduleDocument};
 use crate::state::agent::ScheduleMemory;
 use crate::state::{Layout, files};
@@ -11,6 +11,9 @@ use std::path::Path;
 
 /// The ancestor's exported schedule, taken where the server serves none.
 const EXPORTED_SCHEDULE: &str = "/etc/teleport-upgrade.d/schedule";
+
+/// The version server as the source of a schedule, for a person.
+const SERVER: &str = "the version server";
 
 /// What is needed to ask for the schedule alone.
 #[derive(Debug)]
@@ -25,6 +28,75 @@ pub struct ScheduleQuestion<'a> {
     pub reachable: bool,
     /// The present moment. UTC.
     pub now: DateTime<Utc>,
+}
+
+/// The schedule as the last answers have it: nobody is asked, and nothing is learnt. `None` where the
+/// version server was never asked.
+pub(super) fn known(
+    question: &ScheduleQuestion<'_>,
+    memory: &ScheduleMemory,
+    warnings: &mut Vec<String>,
+) -> Option<Reading<ScheduleFact>> {
+    let ScheduleQuestion {
+        policy,
+        layout,
+        now,
+        ..
+    } = *question;
+    // A kept document that is still confirmed, or the answer that there is none.
+    let last = || {
+        let asked_at = memory.asked_at?;
+        let answer = if memory.kept.is_some() && memory.missing_since.is_none() {
+            ScheduleAnswer::NotModified
+        } else {
+            ScheduleAnswer::Absent
+        };
+        Some((SERVER.to_owned(), answer, asked_at))
+    };
+    let (source, answer, read_at) = match &policy.schedule {
+        ScheduleSource::Inline(document) => {
+            let fact = fixed(document.clone(), "the configuration", layout, now);
+            return Some(Reading::taken(fact, now));
+        }
+        ScheduleSource::File(path) => (
+            path.display().to_string(),
+            from_file(&layout.host(path)),
+            now,
+        ),
+        ScheduleSource::Server => last()?,
+        ScheduleSource::Auto => {
+            let exported = layout.host(EXPORTED_SCHEDULE);
+            match last()? {
+                (_, ScheduleAnswer::Absent, _) if exported.exists() => {
+                    (EXPORTED_SCHEDULE.to_owned(), from_file(&exported), now)
+                }
+                last => last,
+            }
+        }
+    };
+    let (fact, ..) = counted((&source, &answer), question, memory, warnings);
+    Some(Reading::taken(fact, read_at))
+}
+
+/// Which schedule counts, said where it is a kept one or none.
+fn counted(
+    (source, answer): (&str, &ScheduleAnswer),
+    question: &ScheduleQuestion<'_>,
+    memory: &ScheduleMemory,
+    warnings: &mut Vec<String>,
+) -> (ScheduleFact, ScheduleMemory) {
+    let (fact, remembered, warning) = resolve(
+        answer,
+        memory,
+        source,
+        |text| parse_schedule(text, &question.layout.root),
+        question.now,
+    );
+    warnings.extend(warning);
+    if let ScheduleFact::None { why, .. } = &fact {
+        warnings.push(format!("no schedule ({why}): changes are taken at once"));
+    }
+    (fact, remembered)
 }
 
 /// The schedule as it counts now, from wherever the policy says.
@@ -45,32 +117,19 @@ pub async fn schedule(
             return fixed(document.clone(), "the configuration", layout, now);
         }
         ScheduleSource::File(path) => (path.display().to_string(), from_file(&layout.host(path))),
-        ScheduleSource::Server => (
-            "the version server".to_owned(),
-            from_server(question, memory).await,
-        ),
+        ScheduleSource::Server => (SERVER.to_owned(), from_server(question, memory).await),
         ScheduleSource::Auto => {
             let exported = layout.host(EXPORTED_SCHEDULE);
             match from_server(question, memory).await {
                 ScheduleAnswer::Absent if exported.exists() => {
                     (EXPORTED_SCHEDULE.to_owned(), from_file(&exported))
                 }
-                answer => ("the version server".to_owned(), answer),
+                answer => (SERVER.to_owned(), answer),
             }
         }
     };
-    let (fact, remembered, warning) = resolve(
-        &answer,
-        memory,
-        &source,
-        |text| parse_schedule(text, &layout.root),
-        now,
-    );
+    let (fact, remembered) = counted((&source, &answer), question, memory, warnings);
     *memory = remembered;
-    warnings.extend(warning);
-    if let ScheduleFact::None { why, .. } = &fact {
-        warnings.push(format!("no schedule ({why}): changes are taken at once"));
-    }
     fact
 }
 

@@ -68,6 +68,7 @@ pub fn without_facts(
         pin: None,
         hold: None,
         rollback: None,
+        progress: None,
         phase: None,
     }
 }
@@ -208,7 +209,9 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
     let versions = versions(facts);
     let Some(gate) = decision.stopping_gate() else {
         return match decision.verdict {
-            Verdict::Proceed(timing) => format!("{versions} {}", opened_by(timing, facts)),
+            Verdict::Proceed(timing) => {
+                format!("would update {versions} {}", opened_by(timing, facts))
+            }
             Verdict::Stop(..) | Verdict::Undecided(_) => format!("{versions} is not decided"),
         };
     };

@@ -1,5 +1,6 @@
 use crate::decision::{Gate, Reason};
 use crate::outcome::State;
+use crate::progress::Progress;
 use crate::state::agent::{Attempt, Attempts, Quarantined, Signature};
 use crate::state::journal::Phase;
 use crate::state::operator::Hold;
@@ -102,6 +103,9 @@ pub struct AgentReport {
     /// Whether `rollback` works without a repository; `null` when nobody looked.
     #[serde(default)]
     pub rollback: Option<RollbackReport>,
+    /// What a run is doing at this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// Where a change is, when one is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,

@@ -3,7 +3,7 @@
 
 use super::build::{NOT_ASKED, SCHEDULE_NOT_ASKED};
 use super::document::{AgentReport, Document, HealthReport, RunningReport, ScheduleReport};
-use crate::decision::Gate;
+use crate::decision::{Gate, GateName};
 use chrono::{DateTime, Utc};
 
 /// Completes the report of a run with the last readings of `earlier`, the document of the run before,
@@ -17,6 +17,7 @@ pub fn complete(report: &mut AgentReport, earlier: Option<&Document>, now: DateT
     if let Some((before, read_at)) = before {
         last_readings(report, before, read_at, now);
     }
+    name_all_gates(report);
     let before = before.map(|(before, _)| before);
     if report.exit_code == 0 {
         report.last_success_at = Some(now);
@@ -24,6 +25,25 @@ pub fn complete(report: &mut AgentReport, earlier: Option<&Document>, now: DateT
     } else {
         report.last_success_at = before.and_then(|before| before.last_success_at);
         report.consecutive_failures = before.map_or(0, |before| before.consecutive_failures) + 1;
+    }
+}
+
+/// A decision's report names every gate, also those that it did not come to.
+fn name_all_gates(report: &mut AgentReport) {
+    const LATER: [GateName; 3] = [
+        GateName::Repository,
+        GateName::Transaction,
+        GateName::Resources,
+    ];
+    let has = |report: &AgentReport, name| report.gates.iter().any(|gate| gate.name == name);
+    if !has(report, GateName::Timing) {
+        return;
+    }
+    for name in LATER {
+        if !has(report, name) {
+            let gate = Gate::not_looked_at(name, "not looked at before a change is due");
+            report.gates.push(gate);
+        }
     }
 }
 

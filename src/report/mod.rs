@@ -6,6 +6,8 @@ pub mod attention;
 pub mod build;
 /// The document.
 pub mod document;
+/// Everything that is known of one agent, as text.
+mod explanation;
 /// What earlier runs learnt.
 pub mod kept;
 /// The Prometheus textfile.
@@ -14,6 +16,8 @@ pub mod metrics;
 pub mod motd;
 /// The answer of `check`.
 pub mod nagios;
+/// Lines for a person.
+pub mod page;
 /// The document as text for a person.
 pub mod text;
 /// Times as a person reads them.

@@ -1,6 +1,6 @@
 //! Times as a person reads them.
 
-use chrono::{DateTime, Local, TimeDelta, Utc};
+use chrono::{DateTime, Local, TimeDelta, TimeZone, Utc};
 
 /// An instant in UTC, in the host's zone where that differs, and how far away it is.
 pub fn moment(instant: DateTime<Utc>, now: DateTime<Utc>) -> String {
@@ -17,10 +17,36 @@ pub fn both_zones(instant: DateTime<Utc>) -> String {
     format!("{utc}, {}", local.format("%a %H:%M local time"))
 }
 
+/// From when to when, in UTC and, where it differs, in the host's zone; days are named once.
+pub fn span(start: DateTime<Utc>, stop: DateTime<Utc>) -> String {
+    let utc = between(&start, &stop, "UTC");
+    let local = (start.with_timezone(&Local), stop.with_timezone(&Local));
+    if local.0.offset().local_minus_utc() == 0 && local.1.offset().local_minus_utc() == 0 {
+        return utc;
+    }
+    let local = between(&local.0, &local.1, "local time");
+    format!("{utc}, {local}")
+}
+
+fn between<Zone: TimeZone>(start: &DateTime<Zone>, stop: &DateTime<Zone>, zone: &str) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let stop = if start.date_naive() == stop.date_naive() {
+        stop.format("%H:%M")
+    } else {
+        stop.format("%a %H:%M")
+    };
+    format!("{} to {stop} {zone}", start.format("%a %Y-%m-%d %H:%M"))
+}
+
 /// "in 3 d 4 h" or "5 min ago".
 pub fn distance(delta: TimeDelta) -> String {
     let (past, seconds) = (delta < TimeDelta::zero(), delta.num_seconds().abs());
     let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
+    if seconds == 0 {
+        return "now".to_owned();
+    }
     let length = match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),
         (0, 0, _) => format!("{minutes} min"),
@@ -41,7 +67,7 @@ mod tests {
     #[test]
     fn distances_read_well() {
         let table = [
-            (0, "in 0 s"),
+            (0, "now"),
             (59, "in 59 s"),
             (-300, "5 min ago"),
             (3660, "in 1 h 1 min"),

@@ -44,6 +44,8 @@ pub struct AgentState {
     pub prefetched: Option<Prefetched>,
     /// The version before the last update that went well: where `rollback` goes.
     pub last_good: Option<NativeVersion>,
+    /// The process that still runs the version before, until somebody restarts it.
+    pub restart_pending: Option<RestartPending>,
     /// Failed attempts at the present target, which are spaced out.
     pub failures: Option<Failures>,
     /// The operator's pause.
@@ -103,6 +105,17 @@ pub struct Failures {
     pub count: u32,
     /// The last one. UTC.
     pub last_at: DateTime<Utc>,
+}
+
+/// A process that outlived the update of its program.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RestartPending {
+    /// The unit's main process.
+    pub main_pid: u32,
+    /// Native version that it runs.
+    pub running: NativeVersion,
+    /// Native version that is installed.
+    pub installed: NativeVersion,
 }
 
 /// Where a package was found. It spares the package manager a question for as long as the host has

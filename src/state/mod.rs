@@ -120,6 +120,11 @@ impl Layout {
         self.run_time().join("status.json")
     }
 
+    /// What a run is doing at this moment.
+    pub fn progress(&self) -> PathBuf {
+        self.run_time().join("progress.json")
+    }
+
     /// The lock of a run.
     pub fn lock(&self) -> PathBuf {
         self.run_time().join("lock")

@@ -3,9 +3,11 @@
 use super::Context;
 use super::offer::{prepared, views};
 use crate::change;
-use crate::decision::{Decision, Verdict, authorize};
+use crate::decision::authorize::describe;
+use crate::decision::{Decision, RepositoryFacts, Verdict, authorize};
 use crate::gather::{Gathered, Sources};
 use crate::outcome::State;
+use crate::repair;
 use crate::report::{AgentReport, build};
 use crate::repository::{Prepared, simulate};
 use crate::roll_back;
@@ -45,6 +47,26 @@ pub(super) async fn running<R: Runner>(
     }
 }
 
+/// What a run would do before it decides: repair what is broken.
+pub(super) fn repair<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    gathered: &Gathered,
+    report: &mut AgentReport,
+) {
+    if !repair::is_broken(gathered) {
+        return;
+    }
+    report.plan = repair::would_try(context, sources, gathered);
+    if !report.plan.is_empty() {
+        report.changed = true;
+        report.hint = Some(format!(
+            "`agent-updater run {}` repairs it, with the first of the commands that helps",
+            report.name
+        ));
+    }
+}
+
 /// What the repository says, asked in a folder that is thrown away afterwards.
 pub(super) async fn dry_run<R: Runner>(
     context: &Context<'_, R>,
@@ -79,6 +101,7 @@ pub(super) async fn dry_run<R: Runner>(
         .as_ref()
         .map(|change| change.to.as_str().to_owned());
     report.plan = plan(context, sources, &prepared);
+    report.changes = changes(&prepared.facts);
     if let (Some(offer), Some(change)) = (&prepared.offer, &prepared.facts.change) {
         let now = context.later();
         let signature = offer.proven.signature(None, &offer.entry, change, now);
@@ -93,6 +116,13 @@ pub(super) async fn dry_run<R: Runner>(
     }
     report.changed = report.state == State::WouldUpdate;
     Ok(())
+}
+
+/// What the package manager says it would change, one line for each package.
+fn changes(facts: &RepositoryFacts) -> Vec<String> {
+    let simulation = facts.simulation.value();
+    let lines = simulation.into_iter().flatten();
+    lines.map(describe).collect()
 }
 
 /// The commands as they would run for real, with the folders of a real run.

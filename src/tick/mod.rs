@@ -8,6 +8,8 @@ mod hand_over;
 mod offer;
 /// Our own pin at the end of a tick.
 mod pinned;
+/// A process that outlived the update of its program.
+mod restart;
 
 pub(crate) use offer::{prepared, views};
 
@@ -20,6 +22,7 @@ use crate::host::{self, NoManager};
 use crate::installer::Role;
 use crate::outcome::{self, State};
 use crate::plan::Work;
+use crate::progress::{Fetch, Progress};
 use crate::repair;
 use crate::report::{AgentReport, build};
 use crate::state::Layout;
@@ -79,6 +82,13 @@ impl<R> Context<'_, R> {
     /// The present moment as the one reading of the clock has it, moved on by the time since.
     pub(crate) fn later(&self) -> DateTime<Utc> {
         self.now + TimeDelta::from_std(self.started.elapsed()).unwrap_or_default()
+    }
+
+    /// Tells whoever watches what begins now.
+    pub(crate) fn doing(&self, agent: &str, what: String, fetch: Option<Fetch>) {
+        if self.mode == Mode::Act {
+            Progress::tell(self.layout, agent, what, fetch, self.later());
+        }
     }
 
     /// The same at the present moment: the agent before may have taken half an hour, and a window
@@ -193,6 +203,7 @@ async fn tick<R: Runner>(
         decision = decide(&gathered.facts, now);
     }
     let mut report = decided(name, &sources, &mut gathered, &decision);
+    restart::pending(&sources, &mut gathered, &mut report).await;
     if handed_over && let Some(work) = hand_over::work(context, &sources, &gathered, &decision) {
         return hand_over::hand_over(context, name, work, &stored, &gathered, report).await;
     }
@@ -208,6 +219,7 @@ async fn tick<R: Runner>(
         Mode::Look => {}
         Mode::DryRun => {
             dry_run::dry_run(context, &sources, &mut gathered, &decision, &mut report).await?;
+            dry_run::repair(context, &sources, &gathered, &mut report);
         }
         Mode::Act => {
             let gathered = &mut gathered;
@@ -290,6 +302,10 @@ async fn conclude<R: Runner>(
         by_hand::conclude(context, by_hand, &mut gathered.state, report);
     }
     by_hand::remembered(context, &gathered.state, report)?;
+    if context.mode != Mode::Act && report.phase.is_some_and(Phase::is_open) {
+        let text = "a change is under way, or was cut off: then the next run finishes or undoes it before it decides anything";
+        report.warnings.push(text.to_owned());
+    }
     if context.mode == Mode::Act {
         by_hand::record(context, name, stored, &gathered.state)?;
     }

@@ -43,6 +43,8 @@ pub(crate) async fn prepared<R: Runner>(
     if installed.version.target().as_ref() == Some(target) {
         return Ok(None);
     }
+    let text = format!("asking the repository for {target}");
+    context.doing(sources.agent, text, None);
     let source = source(&sources.policy.repository.source);
     let request = Request {
         manager: sources.manager,

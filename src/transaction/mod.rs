@@ -61,6 +61,7 @@ pub(crate) async fn install<R: Runner>(
     scene.stop.hold_back().context("hold signals back")?;
     journal.record(layout, scene.agent, Event::Begun, scene.context.later())?;
     let change = transaction(journal)?;
+    scene.doing(format!("installing {}", change.to));
     let _inhibitor = scene.inhibitor();
     let mut run = Run::default();
     match scene.runner().run(&command).await {
@@ -100,6 +101,7 @@ pub(crate) async fn recover<R: Runner>(
         phase = ?journal.phase,
         "taking up a change that was cut off"
     );
+    scene.doing(format!("taking up the change to {}", change.to));
     scene.stop.hold_back().context("hold signals back")?;
     let _inhibitor = scene.inhibitor();
     let run = Run {
@@ -151,6 +153,7 @@ async fn drive<R: Runner>(
         if let Some(applied) = cannot_repair(scene, &step, &finding, &mut run) {
             return Ok(applied);
         }
+        tell_step(scene, &step, &change, &finding);
         match step {
             Step::Leave => {
                 let why = finding.describe();
@@ -226,6 +229,28 @@ async fn drive<R: Runner>(
             }
         }
     }
+}
+
+/// Tells whoever watches what is done next.
+fn tell_step<R: Runner>(
+    scene: &Scene<'_, R>,
+    step: &Step,
+    change: &Transaction,
+    finding: &Finding,
+) {
+    let (from, to) = (&change.from, &change.to);
+    let installed = if matches!(finding, Finding::New(_)) {
+        to
+    } else {
+        from
+    };
+    scene.doing(match step {
+        Step::Finish => format!("finishing {to}"),
+        Step::PutNew => format!("putting {to} in place"),
+        Step::PutOld(_) => format!("putting {from} back"),
+        Step::Observe => format!("watching whether {installed} works"),
+        Step::GiveUp | Step::Leave | Step::Accept => return,
+    });
 }
 
 /// What is installed, where the manager was kept out by a lock and changed nothing: then there is

@@ -55,6 +55,11 @@ impl<R: Runner> Scene<'_, R> {
         }
     }
 
+    /// Tells whoever watches what begins now.
+    pub(super) fn doing(&self, what: String) {
+        self.context.doing(self.agent, what, None);
+    }
+
     pub(super) fn inhibitor(&self) -> Inhibitor {
         Inhibitor::take(&format!("updating {}", self.policy.package))
     }

@@ -9,7 +9,7 @@ use crate::health::probe::Examination;
 use crate::outcome;
 use crate::packages;
 use crate::report::build;
-use crate::state::agent::{AgentState, Attempt, Failures, Quarantined};
+use crate::state::agent::{AgentState, Attempt, Failures, Quarantined, RestartPending};
 use crate::state::history;
 use crate::state::journal::{Event, HealthBefore, Journal, Phase, Transaction, UndoKind};
 use crate::state::transcripts;
@@ -281,6 +281,14 @@ fn remember<R: Runner>(
         .examination
         .as_ref()
         .and_then(|examination| examination.restarts);
+    let main_pid = applied.examination.as_ref().and_then(|now| now.main_pid);
+    state.restart_pending = main_pid
+        .filter(|_| applied.reason == Reason::RestartPending)
+        .map(|main_pid| RestartPending {
+            main_pid,
+            running: change.from.clone(),
+            installed: change.to.clone(),
+        });
     let by_hand = change.hold.as_ref().filter(|_| is_new && good);
     let went_back = by_hand.is_some_and(|hold| hold.placed_by == ROLLBACK);
     // Whoever goes back by hand found bad what no probe sees.
