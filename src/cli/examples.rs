@@ -36,7 +36,7 @@ Examples:
 It reads what the last run left, and needs neither root nor a network. CRITICAL: the agent is
 unhealthy, a roll-back failed, the repository is not trusted, the package manager is broken, the
 configuration is invalid, this program is at fault. WARNING: rolled back or quarantined, an install that
-failed, a refusal before anything was changed. A fault from outside that may pass (version server,
+failed, a refusal before anything was changed, a restart that somebody has to make. A fault from outside that may pass (version server,
 repository, lock) counts when it lasts, and so does a change that waits, whatever for.";
 
 pub(super) const HOLD_EXAMPLES: &str = "\

@@ -2,7 +2,7 @@
 
 use super::document::AgentReport;
 use crate::decision::Reason;
-use crate::outcome::may_pass;
+use crate::outcome::{State, may_pass};
 use crate::state::journal::Phase;
 
 /// How much an outcome needs a person.
@@ -24,6 +24,8 @@ pub fn urgency(report: &AgentReport) -> Urgency {
         _ if report.phase == Some(Phase::Stuck) => Urgency::Now,
         // Whether an agent is on a host at all is not this program's to say.
         _ if report.reason == Reason::NotInstalled => Urgency::None,
+        // The old version goes on running until somebody restarts it.
+        _ if report.state == State::RestartPending => Urgency::Soon,
         0 | 75 | 77 => Urgency::None,
         code if may_pass(code) => Urgency::MayPass,
         1 | 20 | 23 | 25 | 32 => Urgency::Now,
@@ -90,6 +92,9 @@ mod tests {
         let mut stuck = without_facts("demo", "", Reason::UpToDate, String::new(), None);
         stuck.phase = Some(Phase::Stuck);
         assert_eq!(urgency(&stuck), Urgency::Now);
+        let mut pending = without_facts("demo", "", Reason::RestartPending, String::new(), None);
+        pending.state = State::RestartPending;
+        assert_eq!(urgency(&pending), Urgency::Soon);
     }
 
     #[test]

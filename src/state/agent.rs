@@ -263,6 +263,17 @@ impl AgentState {
         compared != *earlier
     }
 
+    /// Counts an attempt by its end, before it becomes the last one: one that was cut off comes to its
+    /// end again under the same id, and counts once. `put_back`: whether the version before was.
+    pub fn count_attempt(&mut self, id: &str, result: &str, put_back: bool) {
+        let last = self.last_attempt.as_ref();
+        if last.is_some_and(|attempt| attempt.id == id) {
+            return;
+        }
+        *self.attempts.results.entry(result.to_owned()).or_default() += 1;
+        self.attempts.rollbacks += u64::from(put_back);
+    }
+
     /// Writes the state, whole or not at all.
     pub fn store(&self, layout: &Layout, agent: &str) -> Result<()> {
         let path = layout.agent_state(agent);
@@ -274,5 +285,38 @@ impl AgentState {
         })
         .context("render the state")?;
         files::replace(&path, text.as_bytes(), 0o600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_counts_once_however_often_it_ends() {
+        let mut state = AgentState::default();
+        let attempts = [
+            ("a", "rolled_back", true),
+            ("a", "rolled_back", true),
+            ("b", "updated", false),
+            ("c", "updated", false),
+            ("c", "rollback_failed", false),
+        ];
+        for (id, result, put_back) in attempts {
+            state.count_attempt(id, result, put_back);
+            let time = DateTime::UNIX_EPOCH;
+            state.last_attempt = Some(Attempt {
+                id: id.to_owned(),
+                from: String::new(),
+                to: String::new(),
+                trigger: String::new(),
+                result: result.to_owned(),
+                started_at: time,
+                ended_at: time,
+            });
+        }
+        let results = &state.attempts.results;
+        assert_eq!((results["rolled_back"], results["updated"]), (1, 2));
+        assert_eq!((results.len(), state.attempts.rollbacks), (2, 1));
     }
 }

@@ -298,7 +298,8 @@ fn remember<R: Runner>(
     if by_hand.is_some() {
         state.hold.clone_from(&change.hold);
     }
-    count(state, change, applied.reason, is_new);
+    let put_back = is_rollback(change, applied.reason, is_new);
+    state.count_attempt(&change.id, &applied.reason.as_str(), put_back);
     let last_good = state.last_good.clone();
     let mut wanted: Vec<&NativeVersion> = vec![&change.from];
     wanted.extend(last_good.as_ref());
@@ -322,20 +323,13 @@ fn remember<R: Runner>(
     });
 }
 
-/// Counts an attempt, unless it was counted before it was cut off.
-fn count(state: &mut AgentState, change: &Transaction, reason: Reason, is_new: bool) {
-    let last = state.last_attempt.as_ref();
-    if last.is_some_and(|attempt| attempt.id == change.id) {
-        return;
+/// Whether the version before was put back, by itself or because an operator said so.
+fn is_rollback(change: &Transaction, reason: Reason, is_new: bool) -> bool {
+    let by_itself = matches!(reason, Reason::RolledBack | Reason::InstallFailed);
+    match &change.hold {
+        Some(hold) if is_new => hold.placed_by == ROLLBACK,
+        _ => !is_new && by_itself && change.undo.is_some(),
     }
-    let attempts = &mut state.attempts;
-    *attempts.results.entry(reason.as_str()).or_default() += 1;
-    let by_itself = !is_new
-        && change.undo.is_some()
-        && matches!(reason, Reason::RolledBack | Reason::InstallFailed);
-    let asked_for = change.hold.as_ref().filter(|_| is_new);
-    let asked_for = asked_for.is_some_and(|hold| hold.placed_by == ROLLBACK);
-    attempts.rollbacks += u64::from(by_itself || asked_for);
 }
 
 fn record<R: Runner>(scene: &Scene<'_, R>, state: &AgentState, change: &Transaction) -> Result<()> {
