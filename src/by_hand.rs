@@ -55,6 +55,14 @@ pub struct Nowhere {
 }
 
 impl Request {
+    /// The command that it is, as it is told.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::To { .. } => TO,
+            Self::Rollback(_) => ROLLBACK,
+        }
+    }
+
     /// The target: what was said, or the last good version.
     pub fn resolve(self, agent: &str, state: &AgentState, who: Person) -> Result<ByHand, Nowhere> {
         let by_hand = |command, target, until_target_changes| ByHand {
@@ -180,6 +188,7 @@ pub(crate) fn remembered<R>(
 ) -> Result<()> {
     report.hold.clone_from(&state.hold);
     report.quarantine.clone_from(&state.quarantine);
+    report.attempts = Some(state.attempts.clone());
     report.rollback = Some(way_back(state));
     let phase = match Journal::load(context.layout, &report.name) {
         Ok(journal) => journal.phase,

@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 
 /// The commands whose arguments are agents.
 const TAKE_AGENTS: &[&str] = &[
-    "run", "status", "schedule", "history", "doctor", "hold", "unhold", "rollback", "allow",
-    "trust",
+    "run", "status", "schedule", "history", "doctor", "check", "hold", "unhold", "rollback",
+    "allow", "trust",
 ];
 
 /// Prints the names. The configuration is readable for everybody.

@@ -24,6 +24,8 @@ pub mod config;
 pub mod decision;
 /// What an update would meet on this host, and the way out.
 pub mod doctor;
+/// `on_event`: what happens is told to the operator's program.
+mod events;
 /// Learns the facts for the decision.
 pub mod gather;
 /// The last look before dpkg.
@@ -36,8 +38,12 @@ pub mod host;
 pub mod installer;
 /// The manual pages.
 mod manual;
+/// What a run leaves for monitoring and for whoever logs in.
+mod monitoring;
 /// States, reasons and exit codes. Pure.
 pub mod outcome;
+/// Programs of the operator's, outside of the decider's sandbox.
+pub mod outside;
 /// Proven package files in our own cache.
 pub mod packages;
 /// Our own pin on the package, so that a general upgrade leaves it alone.

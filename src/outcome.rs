@@ -34,6 +34,40 @@ pub enum State {
     Busy,
 }
 
+impl State {
+    /// Every state, in the order of the declaration.
+    pub const ALL: [Self; 11] = [
+        Self::UpToDate,
+        Self::Updated,
+        Self::Waiting,
+        Self::WouldUpdate,
+        Self::RestartPending,
+        Self::RolledBack,
+        Self::Quarantined,
+        Self::Refused,
+        Self::Failed,
+        Self::NotConfigured,
+        Self::Busy,
+    ];
+
+    /// The string of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UpToDate => "up_to_date",
+            Self::Updated => "updated",
+            Self::Waiting => "waiting",
+            Self::WouldUpdate => "would_update",
+            Self::RestartPending => "restart_pending",
+            Self::RolledBack => "rolled_back",
+            Self::Quarantined => "quarantined",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::NotConfigured => "not_configured",
+            Self::Busy => "busy",
+        }
+    }
+}
+
 /// How urgent each exit code is, most urgent first: with several agents the most urgent wins.
 const URGENCY: [u8; 18] = [
     32, 1, 31, 30, 25, 23, 20, 26, 77, 22, 27, 21, 24, 33, 75, 11, 10, 0,
@@ -165,6 +199,14 @@ pub fn is_quiet(reason: Reason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_is_called_the_same_everywhere() {
+        for (index, state) in State::ALL.into_iter().enumerate() {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+            assert_eq!(state as usize, index);
+        }
+    }
 
     #[test]
     fn the_most_urgent_code_wins() {

@@ -36,6 +36,8 @@ pub struct CommandSpec {
     /// A transaction must not die of a closed pipe when whoever started it is killed; and the
     /// files tell of it afterwards. `None`: pipes.
     pub transcript: Option<PathBuf>,
+    /// What it reads on standard input, without a transcript only; `None`: nothing.
+    pub input: Option<String>,
 }
 
 impl CommandSpec {
@@ -59,6 +61,7 @@ impl CommandSpec {
             interruption: Interruption::Allowed,
             needs_root: false,
             transcript: None,
+            input: None,
         }
     }
 
@@ -94,6 +97,15 @@ impl CommandSpec {
     pub fn recorded_at(self, transcript: PathBuf) -> Self {
         Self {
             transcript: Some(transcript),
+            ..self
+        }
+    }
+
+    /// The same with a text on its standard input.
+    #[must_use]
+    pub fn with_input(self, input: impl Into<String>) -> Self {
+        Self {
+            input: Some(input.into()),
             ..self
         }
     }

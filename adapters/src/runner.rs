@@ -14,8 +14,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Where programs are looked for; the caller's PATH never counts.
@@ -96,7 +96,10 @@ impl ProcessRunner {
             )
             .envs(self.proxies.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
-            .stdin(Stdio::null())
+            .stdin(match (&command.input, &command.transcript) {
+                (Some(_), None) => Stdio::piped(),
+                _ => Stdio::null(),
+            })
             .kill_on_drop(command.interruption == Interruption::Allowed);
         // SAFETY: between fork and exec only async-signal-safe calls are allowed; setsid and umask
         // are plain system calls, and nothing is allocated. The new session takes the terminal
@@ -162,9 +165,14 @@ async fn piped(
 ) -> std::io::Result<CommandOutput> {
     let (mut stdout, mut stderr) = (Capture::default(), Capture::default());
     let pipes = (child.stdout.take(), child.stderr.take());
+    let (input, words) = (child.stdin.take(), command.input.as_deref());
     let ended = {
         let mut reading = std::pin::pin!(async {
-            tokio::join!(stdout.read(pipes.0), stderr.read(pipes.1));
+            tokio::join!(
+                say(input, words),
+                stdout.read(pipes.0),
+                stderr.read(pipes.1)
+            );
         });
         let mut waiting = std::pin::pin!(wait(&mut child, command, start));
         let (ended, read) = tokio::select! {
@@ -187,6 +195,13 @@ async fn piped(
         duration: start.elapsed(),
         ended_scripts: ended.scripts,
     })
+}
+
+/// Writes standard input and closes it. A program need not read what it is told.
+async fn say(pipe: Option<ChildStdin>, words: Option<&str>) {
+    if let (Some(mut pipe), Some(words)) = (pipe, words) {
+        let _ = pipe.write_all(words.as_bytes()).await;
+    }
 }
 
 /// Runs with files for its output, which go on when this program does not.

@@ -201,3 +201,13 @@ async fn a_program_is_looked_up_in_the_system_folders_or_at_its_absolute_path() 
         .unwrap_err();
     assert!(failure.to_string().contains("no-such-program"), "{failure}");
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_is_said_on_standard_input_arrives_whole_and_need_not_be_read() {
+    let words = "x".repeat(200_000);
+    let counted = run(&shell("wc -c").with_input(words.clone())).await;
+    assert_eq!(counted.stdout.trim(), "200000");
+    let deaf = run(&shell("exec true").with_input(words)).await;
+    assert_eq!(deaf.exit, Exit::Code(0));
+    assert!(deaf.duration < Duration::from_secs(3), "{deaf:?}");
+}

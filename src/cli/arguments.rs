@@ -2,8 +2,9 @@
 
 use adapters::TargetVersion;
 use adapters::version::InvalidTarget;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Arguments of `run`.
 #[derive(Args, Clone, Debug, Default)]
@@ -181,6 +182,51 @@ pub struct DoctorArguments {
     /// Print one JSON document on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `check`. Durations are numbers with their unit: `90min`, `7d`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArguments {
+    /// Only these agents (default: every one that the last run knew)
+    #[arg(value_name = "AGENT")]
+    pub agents: Vec<String>,
+    /// How the answer is written
+    #[arg(long, value_name = "FORMAT", default_value = "nagios")]
+    pub format: CheckFormat,
+    /// Unknown when the last run is older than this
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = humantime::parse_duration)]
+    pub stale: Duration,
+    /// A warning when the last run is older than this; at most what --stale says
+    #[arg(long, value_name = "DURATION", default_value = "90min", value_parser = humantime::parse_duration)]
+    pub stale_warning: Duration,
+    /// A warning when a change has been due for this long, whatever it waits for
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = humantime::parse_duration)]
+    pub pending_warning: Duration,
+    /// Critical when a change has been due for this long
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub pending_critical: Duration,
+    /// A warning when a fault from outside that may pass has lasted this long
+    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = humantime::parse_duration)]
+    pub failing_warning: Duration,
+    /// Critical when it has lasted this long
+    #[arg(long, value_name = "DURATION", default_value = "3d", value_parser = humantime::parse_duration)]
+    pub failing_critical: Duration,
+    /// A warning when a hold without an end has lasted this long
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub held_warning: Duration,
+    /// A warning when the repository's key ends sooner than this
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub key_warning: Duration,
+    /// Critical when it ends sooner than this
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = humantime::parse_duration)]
+    pub key_critical: Duration,
+}
+
+/// How the answer of `check` is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum CheckFormat {
+    /// One line with performance data, as Nagios, Icinga, Naemon, Sensu, checkmk and Zabbix read it
+    Nagios,
 }
 
 /// Arguments of `trust`.

@@ -9,6 +9,7 @@ Examples:
   agent-updater schedule          the next maintenance windows
   agent-updater history           who changed what, when and why
   agent-updater doctor            what would keep this host from being updated, and the way out
+  agent-updater check             the last run's findings for a monitoring system
   agent-updater hold teleport     pause one agent; `unhold` goes on
   agent-updater rollback teleport back to the last good version
 
@@ -38,6 +39,17 @@ Examples:
 
 Any user may ask. WHO is the user who logged in, also behind sudo, or `timer` for what the timer or cron did. \
 Who finds the configuration changed need not be who wrote it. Events are kept for 400 days.";
+pub(super) const CHECK_EXAMPLES: &str = "\
+Examples:
+  agent-updater check                              every agent; the worst one counts
+  agent-updater check teleport --pending-warning 3d --pending-critical 14d
+  agent-updater check --stale 5h                   where the timer was made slower
+
+It reads what the last run left, and needs neither root nor a network. CRITICAL: the agent is
+unhealthy, a roll-back failed, the repository is not trusted, the package manager is broken, the
+configuration is invalid, this program is at fault. WARNING: rolled back or quarantined, an install that
+failed, a refusal before anything was changed, a restart that somebody has to make. A fault from outside that may pass (version server,
+repository, lock) counts when it lasts, and so does a change that waits, whatever for.";
 
 pub(super) const HOLD_EXAMPLES: &str = "\
 Examples:

@@ -6,17 +6,17 @@ mod arguments;
 mod examples;
 
 pub use arguments::{
-    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, ConfigCommand, DoctorArguments,
-    HistoryArguments, HoldArguments, ResetArguments, RollbackArguments, RunArguments,
-    ScheduleArguments, StatusArguments, TrustArguments, UnholdArguments, UnpinArguments,
-    WhichAgents,
+    AdoptArguments, AllowArguments, ApplyArguments, ChannelCommand, CheckArguments, CheckFormat,
+    ConfigCommand, DoctorArguments, HistoryArguments, HoldArguments, ResetArguments,
+    RollbackArguments, RunArguments, ScheduleArguments, StatusArguments, TrustArguments,
+    UnholdArguments, UnpinArguments, WhichAgents,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
 use examples::{
-    ADOPT_EXAMPLES, ALLOW_EXAMPLES, COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES, EXAMPLES,
-    HISTORY_EXAMPLES, HOLD_EXAMPLES, MAN_EXAMPLES, RESET_EXAMPLES, ROLLBACK_EXAMPLES, RUN_EXAMPLES,
-    SCHEDULE_EXAMPLES, UNHOLD_EXAMPLES,
+    ADOPT_EXAMPLES, ALLOW_EXAMPLES, CHECK_EXAMPLES, COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES,
+    EXAMPLES, HISTORY_EXAMPLES, HOLD_EXAMPLES, MAN_EXAMPLES, RESET_EXAMPLES, ROLLBACK_EXAMPLES,
+    RUN_EXAMPLES, SCHEDULE_EXAMPLES, UNHOLD_EXAMPLES,
 };
 use std::path::PathBuf;
 
@@ -99,6 +99,9 @@ pub enum Command {
     /// Looks for whatever would keep this host from being updated, and says the way out
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArguments),
+    /// The last run's findings for a monitoring system: exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArguments),
     /// Called by apt just before dpkg, with its plan on standard input
     #[command(hide = true)]
     Guard {

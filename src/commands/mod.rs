@@ -1,9 +1,11 @@
 //! The commands: from arguments to what is printed and the exit code.
 
 mod adopt;
+mod aftermath;
 mod allow;
 mod apply;
 mod channel;
+mod check;
 mod configuration;
 mod doctor;
 mod generate;
@@ -27,7 +29,9 @@ pub use logging::start_logging;
 
 use crate::config::{self, Configuration};
 use crate::decision::Reason;
+use crate::events;
 use crate::guard;
+use crate::host;
 use crate::outcome;
 use crate::report::page::Form;
 use crate::report::text::Detail;
@@ -35,8 +39,11 @@ use crate::report::{AgentReport, Document, build, text};
 use crate::state::Layout;
 use crate::state::damaged::Damaged;
 use crate::state::history::works_by;
+use crate::state::lock::{Acquired, acquire};
+use adapters::ProcessRunner;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use clap::CommandFactory as _;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 pub(crate) use watch::clear as clear_progress;
@@ -51,6 +58,19 @@ pub fn complain(error: &anyhow::Error) {
     };
     if let Some(hint) = hint {
         let _ = writeln!(err, "hint: {hint}");
+    }
+}
+
+/// Says what is wrong with the command line, or prints the help that was asked for. The exit code:
+/// 2, but 3 for `check`, since 2 means "critical" to whoever calls that.
+pub fn misused(error: &clap::Error) -> u8 {
+    let _ = error.print();
+    let partly = Cli::command().ignore_errors(true).try_get_matches();
+    let is_check = partly.is_ok_and(|matches| matches.subcommand_name() == Some("check"));
+    match error.exit_code() {
+        0 => 0,
+        _ if is_check => check::misused(error),
+        code => u8::try_from(code).unwrap_or(2),
     }
 }
 
@@ -87,6 +107,7 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Status(arguments) => status::run(cli, arguments, now).await,
         Command::Schedule(arguments) => schedule::run(cli, arguments, now).await,
         Command::Doctor(arguments) => doctor::run(cli, arguments, now).await,
+        Command::Check(arguments) => Ok(check::run(cli, arguments, now)),
         Command::Guard {
             package,
             from,
@@ -114,11 +135,13 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::History(arguments) => history::run(cli, arguments, now),
         Command::Config(command) => configuration::run(cli, command, now),
         Command::Channel(command) => channel::run(command, now).await,
-        Command::Trust(arguments) => trust::run(cli, arguments, now),
-        Command::Hold(arguments) => hold::hold(cli, arguments, now),
-        Command::Unhold(arguments) => hold::unhold(cli, arguments, now),
+        Command::Trust(arguments) => told(cli, "trust", trust::run(cli, arguments, now), now).await,
+        Command::Hold(arguments) => told(cli, "hold", hold::hold(cli, arguments, now), now).await,
+        Command::Unhold(arguments) => {
+            told(cli, "unhold", hold::unhold(cli, arguments, now), now).await
+        }
         Command::Rollback(arguments) => rollback::run(cli, arguments, now).await,
-        Command::Allow(arguments) => allow::run(cli, arguments, now),
+        Command::Allow(arguments) => told(cli, "allow", allow::run(cli, arguments, now), now).await,
         Command::Adopt(arguments) => adopt::run(cli, arguments, now).await,
         Command::Reset(_) => reset::image(cli),
         Command::Leave { in_transaction } => leave::run(cli, *in_transaction, now).await,
@@ -127,6 +150,28 @@ pub async fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { page } => generate::man(*page),
     }
+}
+
+/// Delivers the events of a command that an operator gave; another run that is at work does it itself.
+async fn told(cli: &Cli, called: &str, done: Result<u8>, now: DateTime<Utc>) -> Result<u8> {
+    let layout = layout(cli);
+    let may = layout.root == Path::new("/") && rustix::process::geteuid().is_root();
+    let configuration = load_configuration(cli);
+    if may
+        && events::is_wanted(&configuration)
+        && let Ok(Acquired::Ours(_lock)) = acquire(&layout.lock())
+    {
+        let scene = events::Scene {
+            layout: &layout,
+            runner: &ProcessRunner::new(),
+            configuration: &configuration,
+            host: &host::name(),
+            called,
+            now,
+        };
+        events::deliver(&scene, None, None).await;
+    }
+    done
 }
 
 fn layout(cli: &Cli) -> Layout {

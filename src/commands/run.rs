@@ -1,3 +1,4 @@
+use super::aftermath::{Aftermath, configuration_unreadable, findings_of_nobody};
 use super::logging::is_journal;
 use super::operator::refuse;
 use super::watch::watched;
@@ -75,6 +76,9 @@ pub(super) async fn execute(
         if mode == Mode::Act {
             without_agents(cli, (&layout, role), &configuration, now).await?;
         }
+        if mode == Mode::Act && is_root {
+            findings_of_nobody(&layout, &configuration, now);
+        }
         return not_configured(cli, arguments, now);
     }
     let agents = match selected(&configuration, &arguments.agents) {
@@ -83,24 +87,15 @@ pub(super) async fn execute(
     };
     if agents.is_empty() {
         // Every agent is hidden behind a file that cannot be read.
-        for problem in configuration.all_problems() {
-            let _ = writeln!(io::stderr(), "error: {problem}");
-        }
         if mode == Mode::Act {
             without_agents(cli, (&layout, role), &configuration, now).await?;
         }
-        return Ok(20);
+        return every_agent_is_hidden((&layout, &configuration), mode, is_root, now);
     }
     if request.is_some() && !is_one(&agents) {
         return Ok(2);
     }
-    let policy = |name: &str| {
-        let agent = configuration
-            .agents
-            .iter()
-            .find(|(known, _)| known == name)?;
-        agent.1.as_ref().ok()
-    };
+    let policy = |name: &str| policy_of(&configuration, name);
     let _locks = match exclusive(&layout, mode, is_root)? {
         Turn::Ours(locks) => locks.map(|locks| locks.for_role(role)),
         Turn::Not(reason, why) => {
@@ -131,11 +126,51 @@ pub(super) async fn execute(
         stop: StopRequest::default(),
         role,
     };
-    let reports = serve_all((cli, &context), agents, request).await;
-    let document = Document::new(now, context.host.clone(), reports);
+    // An installer writes another one.
+    let earlier = last_document(&layout);
+    let reports = serve_all((cli, &context), agents, request, earlier.as_ref()).await;
+    let mut document = Document::new(now, context.host.clone(), reports);
     let code = exit_code(&document, arguments, policy, now);
     let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
-    Ok(tell((cli, arguments), (&layout, &names), &document, code))
+    let run = Aftermath {
+        layout: &layout,
+        configuration: &configuration,
+        earlier: earlier.as_ref(),
+        host: &context.host,
+        called: request.map_or("tick", Request::command),
+        now: context.later(),
+    };
+    if mode == Mode::Act {
+        run.monitored(&mut document, &names);
+    }
+    let code = tell((cli, arguments), (&layout, &names), &document, code);
+    if mode == Mode::Act {
+        run.heard(&document, &runner).await;
+    }
+    Ok(code)
+}
+
+fn policy_of<'a>(configuration: &'a Configuration, name: &str) -> Option<&'a Policy> {
+    let mut agents = configuration.agents.iter();
+    agents.find(|(known, _)| known == name)?.1.as_ref().ok()
+}
+
+/// Tells of a configuration of which nothing can be read.
+fn every_agent_is_hidden(
+    (layout, configuration): (&Layout, &Configuration),
+    mode: Mode,
+    is_root: bool,
+    now: DateTime<Utc>,
+) -> Result<u8> {
+    for problem in configuration.all_problems() {
+        let _ = writeln!(io::stderr(), "error: {problem}");
+    }
+    if mode == Mode::Act
+        && let Turn::Ours(_locks) = exclusive(layout, mode, is_root)?
+    {
+        configuration_unreadable(layout, configuration, now)?;
+    }
+    Ok(20)
 }
 
 /// Serves one agent after the other, and completes what each report says with what is known from
@@ -144,10 +179,9 @@ async fn serve_all(
     (cli, context): (&Cli, &Context<'_, ProcessRunner>),
     agents: Vec<&ConfiguredAgent>,
     request: Option<Request>,
+    earlier: Option<&Document>,
 ) -> Vec<AgentReport> {
     let layout = context.layout;
-    // An installer writes another one.
-    let earlier = last_document(layout);
     let mut reports = Vec::new();
     for (name, policy) in agents {
         reports.push(match (policy, request) {
@@ -166,7 +200,7 @@ async fn serve_all(
         Progress::end(layout);
     }
     for report in &mut reports {
-        kept::complete(report, earlier.as_ref(), context.later());
+        kept::complete(report, earlier, context.later());
     }
     reports
 }
@@ -402,7 +436,7 @@ pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Tu
 }
 
 /// What the run before left for `status`; one that cannot be read is as good as none: it is replaced.
-fn last_document(layout: &Layout) -> Option<Document> {
+pub(super) fn last_document(layout: &Layout) -> Option<Document> {
     let kept = files::read_if_there(&layout.status()).unwrap_or_default()?;
     serde_json::from_str(&kept).ok()
 }
@@ -411,7 +445,17 @@ fn last_document(layout: &Layout) -> Option<Document> {
 ///
 /// A run over some agents leaves what is known of the others, and the age of that.
 pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
-    let kept = last_document(layout);
+    let whole = joined(document, last_document(layout).as_ref(), configured);
+    let text = serde_json::to_string(&whole).context("render the status")?;
+    files::replace(&layout.status(), text.as_bytes(), 0o644)
+}
+
+/// The findings of all configured agents: of this run, or where it was over some, of the run before.
+pub(super) fn joined(
+    document: &Document,
+    kept: Option<&Document>,
+    configured: &[&String],
+) -> Document {
     let of = |document: &Document, name: &str| {
         let mut agents = document.agents.iter();
         agents.find(|agent| agent.name == name).cloned()
@@ -419,15 +463,13 @@ pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&Strin
     let mut generated_at = document.generated_at;
     let reports = configured.iter().filter_map(|name| {
         of(document, name).or_else(|| {
-            let kept = kept.as_ref()?;
+            let kept = kept?;
             generated_at = generated_at.min(kept.generated_at);
             of(kept, name)
         })
     });
     let reports = reports.collect();
-    let whole = Document::new(generated_at, document.host.clone(), reports);
-    let text = serde_json::to_string(&whole).context("render the status")?;
-    files::replace(&layout.status(), text.as_bytes(), 0o644)
+    Document::new(generated_at, document.host.clone(), reports)
 }
 
 /// The exit code. With `--exit-code` a healthy wait is told apart; with `--scheduled` a fault that

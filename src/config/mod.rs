@@ -14,6 +14,7 @@ mod problem;
 mod repository;
 mod section;
 mod show;
+mod telling;
 mod timing;
 mod tree;
 mod validate;
@@ -33,6 +34,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use telling::Telling;
 use tree::{Table, Value, bare};
 
 /// Where the configuration is, unless `--config` says otherwise.
@@ -54,6 +56,8 @@ pub struct Configuration {
     pub sha256: String,
     /// For `config show`, in the order of `agents`.
     shown: Vec<Vec<Shown>>,
+    /// Where each agent is told of, in the order of `agents`.
+    telling: Vec<Telling>,
 }
 
 /// What the configuration is good for.
@@ -146,6 +150,7 @@ fn configuration(
 
     let mut served: Vec<(String, Result<Policy, ConfigError>)> = Vec::new();
     let mut shown = Vec::new();
+    let mut telling = Vec::new();
     let mut packages = BTreeMap::<String, Vec<(usize, Place)>>::new();
     let mut sum = Sha256::new();
     for (name, agent) in agents {
@@ -161,6 +166,7 @@ fn configuration(
             bare(&name),
             Value::Table(table.clone())
         ));
+        telling.push(Telling::of(&table));
         if let Some(node) = table.get("package") {
             let package = node.value.to_string();
             packages
@@ -210,6 +216,7 @@ fn configuration(
         problems,
         sha256,
         shown,
+        telling,
     }
 }
 

@@ -5,6 +5,7 @@ use super::policy::{Downgrade, HealthPolicy, OnCritical, Policy, Restart};
 use super::problem::Refusal;
 use super::repository::repository;
 use super::section::{Section, Unset};
+use super::telling::textfile;
 use super::timing;
 use super::tree::{Node, Value};
 use super::values::{command, duration, flag, list, number, path, text, unit, word};
@@ -89,7 +90,7 @@ pub(super) fn policy(mut agent: Section<'_>) -> Option<Policy> {
     );
     let on_event = agent.value("on_event", Unset::Nothing("no program"), command);
     let mut metrics = agent.section("metrics", &[]);
-    let metrics_file = metrics.value("file", Unset::Nothing("no file"), path);
+    let metrics_file = metrics.value("file", Unset::Nothing("no file"), textfile);
     metrics.finish();
     agent.finish();
 

@@ -3,8 +3,8 @@ use super::unit::{self, UnitSample};
 use super::verdict::{ProbeResult, Sample, verdict};
 use crate::decision::Health;
 use crate::installer::is_shut_in;
-use adapters::runner::ENVIRONMENT;
-use adapters::{CommandSpec, Exit, Interruption, Runner};
+use crate::outside::{self, Ended};
+use adapters::Runner;
 use std::time::Duration;
 
 /// Time between two looks while something has to be confirmed.
@@ -91,107 +91,31 @@ pub(super) async fn sample(probes: &Probes, runner: &impl Runner) -> Sample {
     }
 }
 
-async fn run_command(command: &[String], timeout: Duration, runner: &impl Runner) -> ProbeResult {
-    let Some((program, arguments)) = command.split_first() else {
-        return ProbeResult::NotRun("health.command is empty".to_owned());
-    };
-    let spec = CommandSpec {
-        program: program.clone(),
-        arguments: arguments.to_vec(),
-        environment: Vec::new(),
-        purpose: "probe the agent".to_owned(),
-        deadline: timeout,
-        interruption: Interruption::Allowed,
-        needs_root: false,
-        transcript: None,
-    };
-    if is_shut_in() {
-        return in_a_unit(&spec, timeout, runner).await;
-    }
-    match runner.run(&spec).await {
-        Err(failure) => ProbeResult::NotRun(failure.to_string()),
-        Ok(output) => match output.exit {
-            Exit::Code(0) => ProbeResult::Passed(format!("{program} is content")),
-            // What a shell answers for "not found" and "cannot be executed".
-            Exit::Code(code @ (126 | 127)) => {
-                ProbeResult::NotRun(format!("{program} returned {code}"))
-            }
-            Exit::Code(code) => ProbeResult::Failed(format!("{program} returned {code}")),
-            Exit::Signal(signal) => {
-                ProbeResult::Failed(format!("{program} was ended by signal {signal}"))
-            }
-            Exit::DeadlineExceeded => ProbeResult::Failed(format!(
-                "{program} gave no answer within {} s",
-                timeout.as_secs()
-            )),
-        },
+async fn run_command(words: &[String], timeout: Duration, runner: &impl Runner) -> ProbeResult {
+    match outside::command(words, "probe the agent", timeout) {
+        None => ProbeResult::NotRun("health.command is empty".to_owned()),
+        Some(spec) => {
+            let ended = outside::run(&spec, runner).await;
+            result(&spec.program, timeout, ended)
+        }
     }
 }
 
-/// The same in a transient unit: the sandbox of the decider would make a probe fail that is content.
-async fn in_a_unit(probe: &CommandSpec, timeout: Duration, runner: &impl Runner) -> ProbeResult {
-    let program = &probe.program;
-    let seconds = timeout.as_secs().max(1);
-    let spec = CommandSpec {
-        program: "systemd-run".to_owned(),
-        arguments: [
-            "--wait",
-            "--collect",
-            "--pipe",
-            "--no-ask-password",
-            "--property=SyslogIdentifier=agent-updater",
-            "--property=TimeoutStopSec=2",
-            &format!("--property=RuntimeMaxSec={seconds}"),
-        ]
-        .into_iter()
-        .map(str::to_owned)
-        .chain(ENVIRONMENT.map(|(name, value)| format!("--setenv={name}={value}")))
-        .chain(["--".to_owned()])
-        // PID 1 replaces variables in a command line.
-        .chain(
-            [program]
-                .into_iter()
-                .chain(&probe.arguments)
-                .map(|word| word.replace('$', "$$")),
-        )
-        .collect(),
-        deadline: timeout + Duration::from_secs(10),
-        ..probe.clone()
-    };
-    match runner.run(&spec).await {
-        Err(failure) => ProbeResult::NotRun(failure.to_string()),
-        Ok(output) => unit_result(program, seconds, &output.stderr),
-    }
-}
-
-/// What systemd-run says of the probe's end; its own exit code may be its own failure. Pure.
-fn unit_result(program: &str, seconds: u64, said: &str) -> ProbeResult {
-    let after = |mark: &str| {
-        // The probe's own words come before.
-        let line = said.lines().rev().find_map(|line| line.split_once(mark));
-        line.map(|(_, rest)| rest.trim())
-    };
-    let Some(result) = after("Finished with result:") else {
-        let why = said.lines().last().unwrap_or("systemd-run said nothing");
-        return ProbeResult::NotRun(format!("{program} was not run: {why}"));
-    };
-    // `code=exited, status=3/NOTIMPLEMENTED` and the like.
-    let code = after("code=exited").and_then(|rest| {
-        let number = rest.split_once("status=")?.1;
-        let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
-        digits.parse::<i32>().ok()
-    });
-    match (result, code) {
-        ("success", _) => ProbeResult::Passed(format!("{program} is content")),
-        // What a shell answers for "cannot be executed" and "not found", and systemd before that.
-        (_, Some(code @ (126 | 127 | 200..))) => {
+/// What the end of the probe says of the agent. Pure.
+fn result(program: &str, timeout: Duration, ended: Ended) -> ProbeResult {
+    match ended {
+        Ended::Code(0) => ProbeResult::Passed(format!("{program} is content")),
+        // What a shell answers for "not found" and "cannot be executed".
+        Ended::Code(code @ (126 | 127)) => {
             ProbeResult::NotRun(format!("{program} returned {code}"))
         }
-        ("timeout", _) => {
-            ProbeResult::Failed(format!("{program} gave no answer within {seconds} s"))
-        }
-        (_, Some(code)) => ProbeResult::Failed(format!("{program} returned {code}")),
-        (other, None) => ProbeResult::Failed(format!("{program} ended with {other}")),
+        Ended::Code(code) => ProbeResult::Failed(format!("{program} returned {code}")),
+        Ended::By(what) => ProbeResult::Failed(format!("{program} was ended by {what}")),
+        Ended::TimedOut => ProbeResult::Failed(format!(
+            "{program} gave no answer within {} s",
+            timeout.as_secs()
+        )),
+        Ended::NotRun(why) => ProbeResult::NotRun(why),
     }
 }
 
@@ -200,48 +124,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_systemd_run_says_of_a_probe() {
-        let said = |result: &str, how: &str| {
-            format!(
-                "Running as unit: run-u1.service\nFinished with result: {result}\nMain processes terminated with: {how}\nService runtime: 3ms\n"
-            )
-        };
-        let of = |text: &str| format!("{:?}", unit_result("/opt/probe", 5, text));
+    fn what_the_end_of_a_probe_says_of_the_agent() {
+        let of = |ended| format!("{:?}", result("/opt/probe", Duration::from_secs(5), ended));
         let table = [
-            (said("success", "code=exited/status=0"), "Passed"),
-            (
-                said("exit-code", "code=exited/status=1"),
-                "Failed(\"/opt/probe returned 1",
-            ),
-            (
-                said("exit-code", "code=exited, status=3/NOTIMPLEMENTED"),
-                "returned 3",
-            ),
-            (said("exit-code", "code=exited/status=203"), "NotRun"),
-            (said("exit-code", "code=exited/status=127"), "NotRun"),
-            (
-                said("timeout", "code=killed/status=TERM"),
-                "no answer within 5 s",
-            ),
-            (
-                said("signal", "code=killed/status=SEGV"),
-                "Failed(\"/opt/probe ended with signal",
-            ),
-            (
-                format!(
-                    "Finished with result: success\n{}",
-                    said("exit-code", "code=exited/status=1")
-                ),
-                "Failed(\"/opt/probe returned 1",
-            ),
-            (
-                "Failed to connect to bus: No such file\n".to_owned(),
-                "NotRun",
-            ),
-            (String::new(), "NotRun"),
+            (Ended::Code(0), "Passed"),
+            (Ended::Code(1), "Failed(\"/opt/probe returned 1"),
+            (Ended::Code(127), "NotRun"),
+            (Ended::TimedOut, "no answer within 5 s"),
+            (Ended::By("signal".to_owned()), "ended by signal"),
+            (Ended::NotRun("no bus".to_owned()), "NotRun(\"no bus"),
         ];
-        for (text, expected) in table {
-            assert!(of(&text).contains(expected), "{text}: {}", of(&text));
+        for (ended, expected) in table {
+            let said = of(ended.clone());
+            assert!(said.contains(expected), "{ended:?}: {said}");
         }
     }
 }

@@ -16,6 +16,7 @@ pub fn query(unit: &str) -> CommandSpec {
         interruption: Interruption::Allowed,
         needs_root: false,
         transcript: None,
+        input: None,
     }
 }
 
@@ -31,6 +32,7 @@ pub fn revive(verb: &str, unit: &str) -> CommandSpec {
         interruption: Interruption::Allowed,
         needs_root: true,
         transcript: None,
+        input: None,
     }
 }
 

@@ -38,6 +38,14 @@ const FILES: &[(&str, &str)] = &[
         "The last tick's findings, for everybody to read.",
     ),
     (
+        "/run/agent-updater/motd",
+        "What whoever logs in is told, where an agent needs a person; linked from /run/motd.d.",
+    ),
+    (
+        "/usr/share/agent-updater/monitoring/",
+        "Alert rules with their tests, a dashboard, and how metrics.file may be elsewhere.",
+    ),
+    (
         "/var/lib/agent-updater/history.jsonl",
         "The record that `agent-updater history` shows, one JSON document in each line, kept for 400 \
          days.",

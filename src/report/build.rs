@@ -63,6 +63,7 @@ pub fn without_facts(
         last_success_at: None,
         consecutive_failures: 0,
         last_attempt: None,
+        attempts: None,
         quarantine: Vec::new(),
         pin: None,
         hold: None,

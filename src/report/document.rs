@@ -1,7 +1,7 @@
 use crate::decision::{Gate, Reason};
 use crate::outcome::State;
 use crate::progress::Progress;
-use crate::state::agent::{Attempt, Quarantined, Signature};
+use crate::state::agent::{Attempt, Attempts, Quarantined, Signature};
 use crate::state::journal::Phase;
 use crate::state::operator::Hold;
 use chrono::{DateTime, Utc};
@@ -90,6 +90,9 @@ pub struct AgentReport {
     pub consecutive_failures: u32,
     /// The last attempt at a change.
     pub last_attempt: Option<Attempt>,
+    /// What came of every attempt so far; `null` when nobody looked.
+    #[serde(default)]
+    pub attempts: Option<Attempts>,
     /// Versions that were found bad.
     #[serde(default)]
     pub quarantine: Vec<Quarantined>,

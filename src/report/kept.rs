@@ -56,6 +56,10 @@ fn last_readings(
     generated_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) {
+    // What counts up is never told as less.
+    if report.attempts.is_none() {
+        report.attempts.clone_from(&before.attempts);
+    }
     if report.schedule.source == SCHEDULE_NOT_ASKED {
         let windows = before.schedule.next.iter();
         report.schedule = ScheduleReport {

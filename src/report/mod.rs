@@ -1,5 +1,7 @@
 //! What is told: one document for JSON, status file and text.
 
+/// Whether somebody has to do something.
+pub mod attention;
 /// The document from facts and decision.
 pub mod build;
 /// The document.
@@ -10,6 +12,12 @@ mod explanation;
 pub mod history;
 /// What earlier runs learnt.
 pub mod kept;
+/// The Prometheus textfile.
+pub mod metrics;
+/// The message of the day.
+pub mod motd;
+/// The answer of `check`.
+pub mod nagios;
 /// Lines for a person.
 pub mod page;
 #[cfg(test)]

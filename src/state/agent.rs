@@ -8,6 +8,7 @@ use adapters::version::{NativeVersion, TargetVersion};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What is remembered of one agent. Unknown fields are tolerated, since an older version of this
@@ -57,6 +58,10 @@ pub struct AgentState {
     pub pin: Option<PinRecord>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
     pub failing_since: Option<DateTime<Utc>>,
+    /// Since when the agent was found unhealthy at every look. UTC.
+    pub unhealthy_since: Option<DateTime<Utc>>,
+    /// What came of every attempt so far.
+    pub attempts: Attempts,
     /// The latest moment whose clock was confirmed by the version server's `Date`. UTC.
     pub confirmed_clock: Option<DateTime<Utc>>,
 }
@@ -212,6 +217,17 @@ pub struct Attempt {
     pub ended_at: DateTime<Utc>,
 }
 
+/// What came of every attempt at a change since this program looks after the agent. Each attempt
+/// counts once, however often it was cut off and taken up again.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Attempts {
+    /// How many there were with each result, a reason string such as `updated`.
+    pub results: BTreeMap<String, u64>,
+    /// In how many of them the version before was put back: by itself, or by `rollback`.
+    pub rollbacks: u64,
+}
+
 /// Number of the format that this version writes.
 const SCHEMA: u32 = 1;
 
@@ -251,6 +267,17 @@ impl AgentState {
         compared != *earlier
     }
 
+    /// Counts an attempt by its end, before it becomes the last one: one that was cut off comes to its
+    /// end again under the same id, and counts once. `put_back`: whether the version before was.
+    pub fn count_attempt(&mut self, id: &str, result: &str, put_back: bool) {
+        let last = self.last_attempt.as_ref();
+        if last.is_some_and(|attempt| attempt.id == id) {
+            return;
+        }
+        *self.attempts.results.entry(result.to_owned()).or_default() += 1;
+        self.attempts.rollbacks += u64::from(put_back);
+    }
+
     /// Writes the state, whole or not at all.
     pub fn store(&self, layout: &Layout, agent: &str) -> Result<()> {
         let path = layout.agent_state(agent);
@@ -262,5 +289,38 @@ impl AgentState {
         })
         .context("render the state")?;
         files::replace(&path, text.as_bytes(), 0o600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_counts_once_however_often_it_ends() {
+        let mut state = AgentState::default();
+        let attempts = [
+            ("a", "rolled_back", true),
+            ("a", "rolled_back", true),
+            ("b", "updated", false),
+            ("c", "updated", false),
+            ("c", "rollback_failed", false),
+        ];
+        for (id, result, put_back) in attempts {
+            state.count_attempt(id, result, put_back);
+            let time = DateTime::UNIX_EPOCH;
+            state.last_attempt = Some(Attempt {
+                id: id.to_owned(),
+                from: String::new(),
+                to: String::new(),
+                trigger: String::new(),
+                result: result.to_owned(),
+                started_at: time,
+                ended_at: time,
+            });
+        }
+        let results = &state.attempts.results;
+        assert_eq!((results["rolled_back"], results["updated"]), (1, 2));
+        assert_eq!((results.len(), state.attempts.rollbacks), (2, 1));
     }
 }

@@ -84,6 +84,21 @@ impl Layout {
         self.state().join("plans")
     }
 
+    /// How far the record was delivered to each agent's `on_event`.
+    pub fn events(&self) -> PathBuf {
+        self.state().join("events")
+    }
+
+    /// Which Prometheus textfiles were written, with their agents.
+    pub fn metrics(&self) -> PathBuf {
+        self.state().join("metrics.json")
+    }
+
+    /// What everybody who logs in is told.
+    pub fn motd(&self) -> PathBuf {
+        self.run_time().join("motd")
+    }
+
     /// The plan for one agent, or with an empty name for those that are not configured any more.
     pub fn plan(&self, agent: &str) -> PathBuf {
         self.plans().join(format!("{agent}.json"))

@@ -191,7 +191,11 @@ async fn tick<R: Runner>(
     }
     let mends = broken.is_some();
     let mut decision = decide(&gathered.facts, now);
-    if matches!(decision.verdict, Verdict::Undecided(_)) || context.mode != Mode::Act {
+    // An agent that was sick is looked at until it is well again, also when no change is due: what is
+    // told of it must not be an old reading.
+    let was_sick = gathered.state.unhealthy_since.is_some();
+    let is_undecided = matches!(decision.verdict, Verdict::Undecided(_));
+    if is_undecided || was_sick || context.mode != Mode::Act {
         gather::second(&sources, &mut gathered).await;
         decision = decide(&gathered.facts, now);
     } else {
@@ -296,6 +300,7 @@ async fn conclude<R: Runner>(
         report.warnings.push(text.to_owned());
     }
     note_failing(&mut gathered.state, report, context.now);
+    note_health(&mut gathered.state, report, context.now);
     if let Some(by_hand) = &context.by_hand {
         by_hand::conclude(context, by_hand, &mut gathered.state, report);
     }
@@ -323,6 +328,15 @@ fn without_manager(name: &str, server: &str, why: NoManager) -> AgentReport {
         }
     };
     build::without_facts(name, server, reason, why, hint)
+}
+
+/// Remembers since when the agent is sick, so that the next tick looks again.
+fn note_health(state: &mut AgentState, report: &AgentReport, now: DateTime<Utc>) {
+    match report.health.verdict.as_str() {
+        "unhealthy" => drop(state.unhealthy_since.get_or_insert(now)),
+        "healthy" | "stopped" => state.unhealthy_since = None,
+        _ => {}
+    }
 }
 
 /// Remembers since when a fault from outside lasts. A tick that only waits did not ask the

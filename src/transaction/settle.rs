@@ -299,6 +299,8 @@ fn remember<R: Runner>(
     if by_hand.is_some() {
         state.hold.clone_from(&change.hold);
     }
+    let put_back = is_rollback(change, applied.reason, is_new);
+    state.count_attempt(&change.id, &applied.reason.as_str(), put_back);
     let last_good = state.last_good.clone();
     let mut wanted: Vec<&NativeVersion> = vec![&change.from];
     wanted.extend(last_good.as_ref());
@@ -320,6 +322,15 @@ fn remember<R: Runner>(
         started_at: change.started_at,
         ended_at: now,
     });
+}
+
+/// Whether the version before was put back, by itself or because an operator said so.
+fn is_rollback(change: &Transaction, reason: Reason, is_new: bool) -> bool {
+    let by_itself = matches!(reason, Reason::RolledBack | Reason::InstallFailed);
+    match &change.hold {
+        Some(hold) if is_new => hold.placed_by == ROLLBACK,
+        _ => !is_new && by_itself && change.undo.is_some(),
+    }
 }
 
 fn record<R: Runner>(

@@ -13,7 +13,7 @@ const TIMER: &str = include_str!("../../systemd/agent-updater.timer");
 const CRON: &str = include_str!("../../scripts/agent-updater.cron");
 
 /// Puts the program and the units where a package has them.
-fn install(host: &Host) {
+pub(crate) fn install(host: &Host) {
     host.shell("install -m 755 /opt/updater/agent-updater /usr/bin/agent-updater");
     host.write("/usr/lib/systemd/system/agent-updater.service", SERVICE);
     host.write("/usr/lib/systemd/system/agent-updater.timer", TIMER);
@@ -33,7 +33,7 @@ fn hurry(host: &Host) {
 
 /// Waits until a shell line succeeds; a busy machine may take long.
 #[track_caller]
-fn eventually(host: &Host, line: &str) {
+pub(crate) fn eventually(host: &Host, line: &str) {
     for _ in 0..9 {
         let patient = format!(
             "for i in $(seq 100); do ({line}) >/dev/null 2>&1 && exit 0; sleep 0.2; done; exit 1"

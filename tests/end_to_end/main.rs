@@ -23,6 +23,7 @@ mod doctor;
 mod history;
 mod hostile;
 mod interface;
+mod monitoring;
 mod no_op;
 mod older_index;
 mod operator;

@@ -1,0 +1,107 @@
+//! What a run leaves beside its findings: metrics, the message of the day, and events told.
+
+use super::misconfigured;
+use super::run::{joined, last_document, publish};
+use crate::config::{ConfigError, Configuration};
+use crate::events;
+use crate::host;
+use crate::monitoring::{update_motd, write_metrics};
+use crate::report::{Document, kept};
+use crate::state::Layout;
+use adapters::Runner;
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+/// A run that is over.
+pub(super) struct Aftermath<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) configuration: &'a Configuration,
+    /// What the run before found.
+    pub(super) earlier: Option<&'a Document>,
+    pub(super) host: &'a str,
+    /// The command, or `tick`.
+    pub(super) called: &'a str,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Aftermath<'_> {
+    /// Writes metrics and message of the day. What goes wrong there is a warning: it must not fail a
+    /// tick that made a change.
+    pub(super) fn monitored(&self, document: &mut Document, configured: &[&String]) {
+        let whole = joined(document, self.earlier, configured);
+        let warnings = write_metrics(self.layout, self.configuration, (document, &whole));
+        warn(document, warnings);
+        if let Err(error) = update_motd(self.layout, self.configuration, &whole, self.now) {
+            tracing::warn!("the message of the day: {error:#}");
+        }
+    }
+
+    /// Tells events to whoever wants to hear of them.
+    pub(super) async fn heard(&self, document: &Document, runner: &impl Runner) {
+        let scene = events::Scene {
+            layout: self.layout,
+            runner,
+            configuration: self.configuration,
+            host: self.host,
+            called: self.called,
+            now: self.now,
+        };
+        events::deliver(&scene, Some(document), self.earlier).await;
+    }
+}
+
+/// Puts warnings into the reports of the agents that they concern.
+fn warn(document: &mut Document, warnings: Vec<(Vec<String>, String)>) {
+    for (agents, warning) in warnings {
+        let concerned = document.agents.iter_mut();
+        let mut concerned = concerned
+            .filter(|report| agents.contains(&report.name))
+            .peekable();
+        if concerned.peek().is_none() {
+            tracing::warn!("{warning}");
+        }
+        concerned.for_each(|report| report.warnings.push(warning.clone()));
+    }
+}
+
+/// Tells monitoring of a configuration that hides every agent: for each that the run before knew, that
+/// it is invalid.
+pub(super) fn configuration_unreadable(
+    layout: &Layout,
+    configuration: &Configuration,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some(earlier) = last_document(layout) else {
+        return Ok(());
+    };
+    let error = ConfigError {
+        problems: configuration.problems.clone(),
+    };
+    let reports = earlier.agents.iter().map(|agent| {
+        let mut report = misconfigured(&agent.name, &error);
+        kept::complete(&mut report, Some(&earlier), now);
+        report
+    });
+    let document = Document::new(now, host::name(), reports.collect());
+    let names: Vec<_> = earlier.agents.iter().map(|agent| &agent.name).collect();
+    for (_, warning) in write_metrics(layout, configuration, (&document, &document)) {
+        tracing::warn!("{warning}");
+    }
+    update_motd(layout, configuration, &document, now)?;
+    publish(layout, &document, &names)
+}
+
+/// Takes back what was told of agents that are gone.
+pub(super) fn findings_of_nobody(
+    layout: &Layout,
+    configuration: &Configuration,
+    now: DateTime<Utc>,
+) {
+    let nobody = Document::new(now, host::name(), Vec::new());
+    for (_, warning) in write_metrics(layout, configuration, (&nobody, &nobody)) {
+        tracing::warn!("{warning}");
+    }
+    if let Err(error) = update_motd(layout, configuration, &nobody, now) {
+        tracing::warn!("the message of the day: {error:#}");
+    }
+}
