@@ -220,6 +220,7 @@ pub struct Attempt {
 /// What came of every attempt at a change since this program looks after the agent. Each attempt
 /// counts once, however often it was cut off and taken up again.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Attempts {
     /// How many there were with each result, a reason string such as `updated`.
