@@ -148,6 +148,8 @@ pub(super) fn change(
         };
         let text = serde_json::to_string_pretty(&answer).context("render the document")?;
         writeln!(out, "{text}")
+    } else if cli.quiet {
+        Ok(())
     } else {
         answers
             .iter()

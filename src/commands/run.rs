@@ -220,7 +220,8 @@ fn tell(
         Detail::Conclusion
     };
     let mut told = Vec::new();
-    if arguments.json || !is_told_otherwise(arguments, document, code) {
+    let is_quiet = cli.quiet && code == 0 && !arguments.dry_run;
+    if arguments.json || !(is_quiet || is_told_otherwise(arguments, document, code)) {
         told.push(print(cli, document, arguments.json, detail, now));
     }
     if !arguments.dry_run {
