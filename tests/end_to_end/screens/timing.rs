@@ -140,7 +140,7 @@ fn the_schedule_is_gone() {
         "schedule-gone",
         "the schedule that was there is gone",
         &["status"],
-        "the version server has no schedule",
+        "it counts as no schedule if a later tick finds the same",
     );
 }
 
