@@ -162,6 +162,58 @@ fn every_json_is_one_document_for_programs() {
 }
 
 #[test]
+fn progress_is_for_a_terminal_alone() {
+    let host = Host::up(&Setup::new("apt"));
+    // `script` gives a terminal; what is shown there is both streams.
+    let on_terminal = |command: &str| {
+        let line = format!("/opt/updater/agent-updater {command}");
+        host.exec(&[
+            "script",
+            "--quiet",
+            "--return",
+            "--command",
+            &line,
+            "/dev/null",
+        ])
+    };
+    let run = on_terminal("run");
+    assert_eq!(run.code, 0, "{}", run.all());
+    let shown = [
+        "demo: asking the repository for 1.1.0 (",
+        "demo: installing 1.1.0 (",
+        "demo: watching whether 1.1.0 works (",
+    ];
+    for line in shown {
+        assert!(run.stdout.contains(line), "{line}: {}", run.all());
+    }
+    let last = run.stdout.trim_end().rsplit(['\r', '\n']).next().unwrap();
+    assert!(
+        last.ends_with("updated 1.0.0 → 1.1.0 (window open)"),
+        "the line is gone at the end: {}",
+        run.all()
+    );
+    host.assert_runs("1.1.0");
+    host.server.set("/version", Reply::ok("1.0.0"));
+    let quiet = on_terminal("--quiet run");
+    assert_eq!(
+        (quiet.code, quiet.stdout.as_str()),
+        (0, ""),
+        "{}",
+        quiet.all()
+    );
+    host.server.set("/version", Reply::ok("1.1.0"));
+    let piped = host.updater(&["run"]);
+    assert_eq!(
+        (piped.code, piped.stderr.as_str()),
+        (0, ""),
+        "{}",
+        piped.all()
+    );
+    assert!(!piped.stdout.contains("installing"), "{}", piped.all());
+    host.assert_runs("1.1.0");
+}
+
+#[test]
 fn quiet_says_nothing_when_all_is_well_and_everything_else_still() {
     let host = Host::up(&Setup::new("apt"));
     for command in [
