@@ -30,7 +30,7 @@ pub struct Cli {
     /// Say more on standard error; twice for every command that is run
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Say only errors
+    /// Say only errors, and nothing at all of a run that went well
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// When to use colours

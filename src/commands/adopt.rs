@@ -1,5 +1,5 @@
 use super::operator::refuse;
-use super::run::{Turn, exclusive};
+use super::turn::{Turn, exclusive};
 use super::{layout, load_configuration};
 use crate::ancestor::{self, Taken};
 use crate::cli::{AdoptArguments, Cli};

@@ -1,7 +1,7 @@
 //! What a run leaves beside its findings: metrics, the message of the day, and events told.
 
+use super::findings::{joined, last_document, publish};
 use super::misconfigured;
-use super::run::{joined, last_document, publish};
 use crate::config::{ConfigError, Configuration};
 use crate::events;
 use crate::host;

@@ -1,4 +1,5 @@
-use super::run::{publish, release_orphans};
+use super::findings::publish;
+use super::run::release_orphans;
 use super::{layout, load_configuration, misconfigured};
 use crate::cli::{ApplyArguments, Cli};
 use crate::decision::Reason;

@@ -1,8 +1,7 @@
+use super::answer::{printed, write_document};
 use super::{layout, load_configuration};
 use crate::cli::{Cli, ConfigCommand};
 use crate::config::{self, Configuration, Fate, Fragment, Standing, show, show_json};
-use crate::host;
-use crate::report::document::SCHEMA;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -16,18 +15,9 @@ pub(super) fn run(cli: &Cli, command: &ConfigCommand, now: DateTime<Utc>) -> Res
         ConfigCommand::Show { json } => {
             let configuration = load_configuration(cli);
             if *json {
-                let mut document = json!({
-                    "schema": SCHEMA,
-                    "generated_at": now,
-                    "host": host::name(),
-                    "updater_version": env!("CARGO_PKG_VERSION"),
-                    "changed": false,
-                    "failed": configuration.standing() != Standing::Valid,
-                });
-                document["configuration"] = show_json(&configuration);
-                let text =
-                    serde_json::to_string_pretty(&document).context("render the document")?;
-                writeln!(out, "{text}")?;
+                let failed = configuration.standing() != Standing::Valid;
+                let own = json!({ "configuration": show_json(&configuration) });
+                printed(write_document(&mut out, now, (false, failed), own))?;
             } else {
                 write!(out, "{}", show(&configuration))?;
             }

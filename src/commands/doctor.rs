@@ -1,3 +1,4 @@
+use super::answer::printed;
 use super::{colored, layout, load_configuration, selected};
 use crate::cli::{Cli, DoctorArguments};
 use crate::config;
@@ -10,7 +11,7 @@ use crate::tick::{Context, Mode};
 use adapters::ProcessRunner;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use tokio::time::Instant;
 
@@ -47,11 +48,6 @@ pub(super) async fn run(cli: &Cli, arguments: &DoctorArguments, now: DateTime<Ut
         let color = colored(cli, io::stdout().is_terminal());
         render(&mut out, &examination, Form::of_output(color))
     };
-    match told {
-        // `agent-updater doctor | head` is no fault of this program.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("write to standard output")
-        }
-        _ => Ok(examination.exit_code),
-    }
+    printed(told)?;
+    Ok(examination.exit_code)
 }

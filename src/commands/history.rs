@@ -1,12 +1,12 @@
+use super::answer::{printed, write_document};
 use super::operator::refuse;
 use super::{colored, layout, until};
 use crate::cli::{Cli, HistoryArguments};
 use crate::host;
-use crate::report::document::SCHEMA;
 use crate::report::history::render;
 use crate::report::page::Form;
 use crate::state::history::{Past, Recorded, read};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,15 +15,9 @@ use std::io::{self, IsTerminal, Write};
 /// So many events are shown where nobody says how many.
 const FEW: usize = 20;
 
-/// What `--json` prints.
+/// What is this document's own.
 #[derive(Debug, Serialize)]
-struct Document<'a> {
-    schema: &'a str,
-    generated_at: DateTime<Utc>,
-    host: &'a str,
-    changed: bool,
-    failed: bool,
-    updater_version: &'a str,
+struct Events<'a> {
     /// Lines of the record that could not be read.
     unreadable_lines: usize,
     /// As they were recorded, newest last.
@@ -54,19 +48,12 @@ pub(super) fn run(cli: &Cli, arguments: &HistoryArguments, now: DateTime<Utc>) -
     let past = read(&layout, most, |event| wanted(arguments, since, event))?;
     tell_what_is_missing(&past, arguments.json)?;
     let mut out = io::stdout().lock();
-    let printed = if arguments.json {
-        let document = Document {
-            schema: SCHEMA,
-            generated_at: now,
-            host: &host::name(),
-            changed: false,
-            failed: false,
-            updater_version: env!("CARGO_PKG_VERSION"),
+    let told = if arguments.json {
+        let own = Events {
             unreadable_lines: past.unreadable,
             events: past.events.iter().map(|event| &event.value).collect(),
         };
-        let text = serde_json::to_string_pretty(&document).context("render the document")?;
-        writeln!(out, "{text}")
+        write_document(&mut out, now, (false, false), own)
     } else {
         let form = Form::of_output(colored(cli, io::stdout().is_terminal()));
         let long = arguments.long || cli.verbose > 0;
@@ -74,14 +61,7 @@ pub(super) fn run(cli: &Cli, arguments: &HistoryArguments, now: DateTime<Utc>) -
         let name = |uid| host::user_name(&users, uid).map(str::to_owned);
         render(&mut out, &past.events, (form, long), &name)
     };
-    printed
-        .and_then(|()| out.flush())
-        .or_else(|error| match error.kind() {
-            // `agent-updater history | head` is no fault of this program.
-            io::ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(error),
-        })
-        .context("write to standard output")?;
+    printed(told.and_then(|()| out.flush()))?;
     Ok(0)
 }
 

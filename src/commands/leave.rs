@@ -1,5 +1,5 @@
 use super::operator::refuse;
-use super::run::{Turn, exclusive};
+use super::turn::{Turn, exclusive};
 use super::{layout, load_configuration};
 use crate::cli::Cli;
 use crate::config::Policy;

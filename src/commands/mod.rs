@@ -3,11 +3,13 @@
 mod adopt;
 mod aftermath;
 mod allow;
+mod answer;
 mod apply;
 mod channel;
 mod check;
 mod configuration;
 mod doctor;
+mod findings;
 mod generate;
 mod history;
 mod hold;
@@ -20,11 +22,13 @@ mod run;
 mod schedule;
 mod status;
 mod trust;
+mod turn;
 mod unpin;
 mod until;
 mod watch;
 
 use crate::cli::{Cli, Color, Command, RunArguments};
+use answer::printed;
 pub use logging::start_logging;
 
 use crate::config::{self, Configuration};
@@ -256,19 +260,14 @@ fn print(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut out = io::stdout().lock();
-    if json {
+    let result = if json {
         let text = serde_json::to_string_pretty(document).context("render the document")?;
         writeln!(out, "{text}")
     } else {
         let form = Form::of_output(colored(cli, io::stdout().is_terminal()));
         text::render(&mut out, document, detail, form, now)
-    }
-    .or_else(|error| match error.kind() {
-        // `agent-updater status | head` is no fault of this program.
-        io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(error),
-    })
-    .context("write to standard output")
+    };
+    printed(result)
 }
 
 fn colored(cli: &Cli, terminal: bool) -> bool {

@@ -1,12 +1,13 @@
 //! What the commands share that only change what is remembered: `hold`, `unhold`, `allow`.
 
-use super::run::{Locks, Turn, exclusive};
+use super::answer::{printed, write_document};
+use super::turn::{Locks, Turn, exclusive};
 use super::{complain, layout, load_configuration, selected};
 use crate::cli::Cli;
 use crate::decision::Reason;
 use crate::host;
 use crate::outcome::exit_code;
-use crate::report::{AgentReport, Document, build, document::SCHEMA};
+use crate::report::{AgentReport, Document, build};
 use crate::state::agent::{AgentState, Quarantined};
 use crate::state::history::{self, Header, OperatorEvent};
 use crate::state::operator::Hold;
@@ -16,6 +17,7 @@ use adapters::TargetVersion;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::json;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -29,18 +31,6 @@ pub(super) struct Told {
     pub until: Option<DateTime<Utc>>,
     /// For a person, one line.
     pub message: String,
-}
-
-/// What `--json` prints.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
-    schema: &'a str,
-    generated_at: DateTime<Utc>,
-    host: &'a str,
-    changed: bool,
-    failed: bool,
-    updater_version: &'a str,
-    agents: &'a [AgentAnswer],
 }
 
 /// What is remembered of one agent afterwards.
@@ -136,24 +126,22 @@ pub(super) fn change(
         }
     }
     let mut out = io::stdout().lock();
-    let printed = if order.json {
-        let answer = Answer {
-            schema: SCHEMA,
-            generated_at: now,
-            host: &host,
-            changed: answers.iter().any(|answer| answer.changed),
-            failed,
-            updater_version: env!("CARGO_PKG_VERSION"),
-            agents: &answers,
-        };
-        let text = serde_json::to_string_pretty(&answer).context("render the document")?;
-        writeln!(out, "{text}")
+    let told = if order.json {
+        let changed = answers.iter().any(|answer| answer.changed);
+        write_document(
+            &mut out,
+            now,
+            (changed, failed),
+            json!({ "agents": answers }),
+        )
+    } else if cli.quiet {
+        Ok(())
     } else {
         answers
             .iter()
             .try_for_each(|answer| writeln!(out, "{}: {}", answer.name, answer.message))
     };
-    printed.context("write to standard output")?;
+    printed(told)?;
     Ok(u8::from(failed))
 }
 

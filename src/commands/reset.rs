@@ -1,6 +1,6 @@
 use super::layout;
 use super::operator::refuse;
-use super::run::{Turn, exclusive};
+use super::turn::{Turn, exclusive};
 use crate::cli::Cli;
 use crate::outcome::exit_code;
 use crate::state::Layout;

@@ -1,6 +1,8 @@
 use super::aftermath::{Aftermath, configuration_unreadable, findings_of_nobody};
+use super::findings::{last_document, publish};
 use super::logging::is_journal;
 use super::operator::refuse;
+use super::turn::{Turn, exclusive};
 use super::watch::watched;
 use super::{
     ConfiguredAgent, complain, layout, load_configuration, misconfigured, nothing_configured,
@@ -19,18 +21,17 @@ use crate::plan::{Plan, Work};
 use crate::progress::Progress;
 use crate::report::text::Detail;
 use crate::report::{AgentReport, Document, build, kept};
+use crate::state::Layout;
 use crate::state::agent::AgentState;
 use crate::state::configuration;
 use crate::state::journal::Journal;
-use crate::state::lock::{Acquired, Lock, acquire};
-use crate::state::{Layout, files};
 use crate::stop::StopRequest;
 use crate::tick::{Context, Mode, serve};
 use adapters::ProcessRunner;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tokio::time::Instant;
 
 /// `run`, with or without `--dry-run`.
@@ -220,7 +221,8 @@ fn tell(
         Detail::Conclusion
     };
     let mut told = Vec::new();
-    if arguments.json || !is_told_otherwise(arguments, document, code) {
+    let is_quiet = cli.quiet && code == 0 && !arguments.dry_run;
+    if arguments.json || !(is_quiet || is_told_otherwise(arguments, document, code)) {
         told.push(print(cli, document, arguments.json, detail, now));
     }
     if !arguments.dry_run {
@@ -376,100 +378,6 @@ pub(super) fn release_orphans(
         now,
     };
     pin::release_orphans(&scene, configured)
-}
-
-/// What a run holds: that no other run begins, and that nobody else changes packages.
-pub(super) struct Locks {
-    _run: Lock,
-    transaction: Option<Lock>,
-}
-
-impl Locks {
-    /// Leaves the second to the installer that this process starts.
-    fn for_role(mut self, role: Role<'_>) -> Self {
-        if matches!(role, Role::Decider(_)) {
-            self.transaction = None;
-        }
-        self
-    }
-}
-
-/// Whether it is our turn.
-pub(super) enum Turn {
-    Ours(Option<Locks>),
-    Not(Reason, String),
-}
-
-/// Takes the lock of a run. A dry run changes nothing and needs none.
-pub(super) fn exclusive(layout: &Layout, mode: Mode, is_root: bool) -> Result<Turn> {
-    if mode != Mode::Act {
-        return Ok(Turn::Ours(None));
-    }
-    if !is_root {
-        let why = "only root can change packages; `run --dry-run` works for everybody";
-        return Ok(Turn::Not(Reason::NeedsRoot, why.to_owned()));
-    }
-    files::create_folder(&layout.run_time(), 0o755)?;
-    let run = match acquire(&layout.lock())? {
-        Acquired::Ours(lock) => lock,
-        Acquired::Busy(holder) => return Ok(Turn::Not(Reason::AnotherInstance, holder)),
-    };
-    // An installer may be at work although the run that started it is gone.
-    Ok(match acquire(&layout.transaction_lock())? {
-        Acquired::Ours(transaction) => {
-            let folders = [
-                layout.state(),
-                layout.agents(),
-                layout.journals(),
-                layout.run_time(),
-            ];
-            files::sweep(&folders.each_ref().map(PathBuf::as_path), 0);
-            // A plan there is of a run that is gone.
-            files::empty(&layout.plans());
-            Turn::Ours(Some(Locks {
-                _run: run,
-                transaction: Some(transaction),
-            }))
-        }
-        Acquired::Busy(holder) => Turn::Not(Reason::AnotherInstance, holder),
-    })
-}
-
-/// What the run before left for `status`; one that cannot be read is as good as none: it is replaced.
-pub(super) fn last_document(layout: &Layout) -> Option<Document> {
-    let kept = files::read_if_there(&layout.status()).unwrap_or_default()?;
-    serde_json::from_str(&kept).ok()
-}
-
-/// Writes the document for `status` and monitoring, which need neither root nor a network.
-///
-/// A run over some agents leaves what is known of the others, and the age of that.
-pub(super) fn publish(layout: &Layout, document: &Document, configured: &[&String]) -> Result<()> {
-    let whole = joined(document, last_document(layout).as_ref(), configured);
-    let text = serde_json::to_string(&whole).context("render the status")?;
-    files::replace(&layout.status(), text.as_bytes(), 0o644)
-}
-
-/// The findings of all configured agents: of this run, or where it was over some, of the run before.
-pub(super) fn joined(
-    document: &Document,
-    kept: Option<&Document>,
-    configured: &[&String],
-) -> Document {
-    let of = |document: &Document, name: &str| {
-        let mut agents = document.agents.iter();
-        agents.find(|agent| agent.name == name).cloned()
-    };
-    let mut generated_at = document.generated_at;
-    let reports = configured.iter().filter_map(|name| {
-        of(document, name).or_else(|| {
-            let kept = kept?;
-            generated_at = generated_at.min(kept.generated_at);
-            of(kept, name)
-        })
-    });
-    let reports = reports.collect();
-    Document::new(generated_at, document.host.clone(), reports)
 }
 
 /// The exit code. With `--exit-code` a healthy wait is told apart; with `--scheduled` a fault that

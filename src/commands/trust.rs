@@ -1,29 +1,17 @@
+use super::answer::{printed, write_document};
 use super::operator::lock;
 use super::{layout, load_configuration, selected};
 use crate::cli::{Cli, TrustArguments};
 use crate::host;
-use crate::report::document::SCHEMA;
 use crate::report::words;
 use crate::state::agent::AgentState;
 use crate::state::history::{self, Header, TrustEvent};
 use crate::trust::freshness::Seen;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::json;
 use std::io::{self, Write};
-
-/// What `trust --json` prints.
-#[derive(Debug, Serialize)]
-struct Document<'a> {
-    schema: &'a str,
-    generated_at: DateTime<Utc>,
-    host: &'a str,
-    /// Whether this call gave the permission.
-    changed: bool,
-    failed: bool,
-    updater_version: &'a str,
-    agents: [Permission<'a>; 1],
-}
 
 /// Whether an older index is accepted once.
 #[derive(Debug, Serialize)]
@@ -59,26 +47,18 @@ pub(super) fn run(cli: &Cli, arguments: &TrustArguments, now: DateTime<Utc>) -> 
         state.store(&layout, name)?;
     }
     let mut out = io::stdout().lock();
-    let printed = if arguments.json {
-        let document = Document {
-            schema: SCHEMA,
-            generated_at: now,
-            host: &host,
-            changed,
-            failed: false,
-            updater_version: env!("CARGO_PKG_VERSION"),
-            agents: [Permission {
-                name,
-                older_index_allowed: state.freshness.accept_older,
-                repositories: &state.freshness.seen,
-            }],
+    let told = if arguments.json {
+        let permission = Permission {
+            name,
+            older_index_allowed: state.freshness.accept_older,
+            repositories: &state.freshness.seen,
         };
-        let text = serde_json::to_string_pretty(&document).context("render the document")?;
-        writeln!(out, "{text}")
+        let own = json!({ "agents": [permission] });
+        write_document(&mut out, now, (changed, false), own)
     } else {
         explain(&mut out, name, &state.freshness.seen, changed, now)
     };
-    printed.context("write to standard output")?;
+    printed(told)?;
     Ok(0)
 }
 

@@ -12,7 +12,7 @@ use crate::report::{AgentReport, build};
 use crate::repository::{Prepared, simulate};
 use crate::roll_back;
 use crate::transaction::observe::runs_installed_file;
-use adapters::Runner;
+use adapters::{PackageChange, Runner};
 use anyhow::{Context as _, Result};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -118,11 +118,19 @@ pub(super) async fn dry_run<R: Runner>(
     Ok(())
 }
 
-/// What the package manager says it would change, one line for each package.
+/// What the package manager says it would change, one line for each package. dnf does not say from
+/// which version; of our package it is known.
 fn changes(facts: &RepositoryFacts) -> Vec<String> {
+    let from = |line: &PackageChange| {
+        let ours = facts.change.as_ref()?;
+        (line.name == ours.package.as_str()).then(|| ours.from.as_str().to_owned())
+    };
     let simulation = facts.simulation.value();
-    let lines = simulation.into_iter().flatten();
-    lines.map(describe).collect()
+    let lines = simulation.into_iter().flatten().map(|line| PackageChange {
+        from: line.from.clone().or_else(|| from(line)),
+        ..line.clone()
+    });
+    lines.map(|line| describe(&line)).collect()
 }
 
 /// The commands as they would run for real, with the folders of a real run.

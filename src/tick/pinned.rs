@@ -65,6 +65,9 @@ async fn have_pinned<R: Runner>(
     if pin::is_kept(&scene, sources, &gathered.state, present)? {
         return Ok(Vec::new());
     }
+    // What the version server said in a host's first tick is not on disk yet, and the installer has no
+    // other source.
+    gathered.state.store(context.layout, name)?;
     let plan = Plan::new(name, Work::Pin, context.later());
     let told = installer.carry_out(context.layout, &plan).await?;
     ensure!(told.exit_code == 0, "{}", told.message);

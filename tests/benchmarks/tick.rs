@@ -1,7 +1,8 @@
-//! What the tick that finds nothing to do costs, beside a shell script that does the same.
+//! What the tick that finds nothing to do costs, beside a shell script that does the same; and what
+//! `status` costs, beside `systemctl status`.
 //!
 //! `scripts/bench` builds it, copies it to a laboratory host and runs it there:
-//! `tick RUNS --check|--show NAME COMMAND… -- NAME COMMAND…`. Both commands take turns, so that
+//! `tick tick|status RUNS --check|--show NAME COMMAND… -- NAME COMMAND…`. Both commands take turns, so that
 //! whatever else the machine does befalls both alike.
 #![expect(
     clippy::print_stdout,
@@ -18,6 +19,8 @@ use std::process::ExitCode;
 
 /// The shares of the reference's wall clock and processor time that we aim at.
 const SHARE: f64 = 0.6;
+/// How long `status` may take, in milliseconds.
+const STATUS_MS: f64 = 50.0;
 /// The aim for the peak memory.
 const MEMORY_MIB: f64 = 12.0;
 /// The first runs fill the page cache.
@@ -25,7 +28,7 @@ const WARM_UP: usize = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let Some((runs, check, contestants)) = read(&arguments) else {
+    let Some((is_status, runs, check, contestants)) = read(&arguments) else {
         println!("this runs inside a laboratory host: call scripts/bench");
         return ExitCode::SUCCESS;
     };
@@ -38,11 +41,14 @@ fn main() -> ExitCode {
         aim,
         values: measured.each_ref().map(|runs| median(runs, value)),
     };
+    let (wall, processor) = if is_status {
+        (Aim::Value(STATUS_MS), Aim::None)
+    } else {
+        (Aim::Ratio(SHARE), Aim::Ratio(SHARE))
+    };
     let rows = [
-        row("wall clock (ms)", Aim::Ratio(SHARE), |run| {
-            milliseconds(run.wall)
-        }),
-        row("processor time (ms)", Aim::Ratio(SHARE), |run| {
+        row("wall clock (ms)", wall, |run| milliseconds(run.wall)),
+        row("processor time (ms)", processor, |run| {
             milliseconds(run.user + run.system)
         }),
         row("  user (ms)", Aim::None, |run| milliseconds(run.user)),
@@ -59,9 +65,10 @@ fn main() -> ExitCode {
     conclude(runs, check, &contestants, &rows)
 }
 
-fn read(arguments: &[String]) -> Option<(usize, bool, [Contestant; 2])> {
+fn read(arguments: &[String]) -> Option<(bool, usize, bool, [Contestant; 2])> {
     match arguments {
-        [runs, check, rest @ ..] => Some((
+        [what, runs, check, rest @ ..] => Some((
+            what == "status",
             runs.parse().ok()?,
             check == "--check",
             Contestant::pair(rest)?,

@@ -212,6 +212,18 @@ with_each_manager! {
 }
 
 #[test]
+fn a_host_that_is_up_to_date_is_pinned_by_its_first_tick() {
+    let host = Host::up(&Setup::new("apt"));
+    host.server.set("/version", Reply::ok("1.0.0"));
+    install(&host);
+    host.shell("systemctl start agent-updater.service");
+    let report = state(&host);
+    assert_eq!(report["reason"], "up_to_date", "{report}");
+    assert_eq!(report["pin"]["state"], "placed", "{report}");
+    assert_eq!(report["warnings"], Value::Array(Vec::new()), "{report}");
+}
+
+#[test]
 fn an_update_that_is_taken_back_fails_the_unit_once() {
     let host = Host::up(&Setup {
         repository: Some("trouble".to_owned()),

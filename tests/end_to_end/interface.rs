@@ -93,6 +93,155 @@ with_each_manager! {
     }
 }
 
+/// What every document has for whoever only wants to know whether something changed or failed.
+const HEADER: &str = r#"
+    .schema == "agent-updater/v1" and (.generated_at | fromdateiso8601? // (sub("\\.[0-9]+"; "") | fromdateiso8601)) > 0
+    and (.host | type) == "string" and (.changed | type) == "boolean" and (.failed | type) == "boolean"
+"#;
+
+/// Has jq, which is another reader than ours, answer a question about a text.
+#[track_caller]
+fn assert_jq(what: &str, text: &str, question: &str) {
+    let mut jq = std::process::Command::new("jq")
+        .args(["--exit-status", question])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("jq is one of the laboratory's requirements");
+    let mut input = jq.stdin.take().expect("piped");
+    std::io::Write::write_all(&mut input, text.as_bytes()).expect("write to jq");
+    drop(input);
+    assert!(jq.wait().expect("wait for jq").success(), "{what}: {text}");
+}
+
+#[test]
+fn every_json_is_one_document_for_programs() {
+    let host = Host::up(&Setup::new("apt"));
+    let documents = [
+        "run --dry-run --json",
+        "run --json",
+        "status --json",
+        "status --refresh --json",
+        "schedule --json",
+        "history --json",
+        "doctor --json",
+        "config show --json",
+        "hold demo --reason audit --json",
+        "unhold demo --json",
+        "allow demo 9.9.9 --json",
+        "trust demo --older-index --json",
+        "rollback demo --dry-run --json",
+        "rollback demo --json",
+        "run --to 1.1.0 demo --json",
+    ];
+    for command in documents {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let output = host.updater(&arguments);
+        assert_jq(command, &output.stdout, HEADER);
+    }
+    let status = host.shell("cat /run/agent-updater/status.json");
+    assert_jq("status.json", &status, HEADER);
+    crate::laboratory::assert_fits_schema(&serde_json::from_str(&status).unwrap());
+    let history = host.shell("cat /var/lib/agent-updater/history.jsonl");
+    assert_jq(
+        "history.jsonl",
+        &history,
+        r#".schema == "agent-updater/v1" and (.id | type) == "string" and (.actor.uid | type) == "number""#,
+    );
+    // Said again, nothing changes, and programs are told so.
+    for command in ["unhold demo --json", "run --json"] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        host.updater(&arguments);
+        let again = host.updater(&arguments);
+        assert_jq(
+            command,
+            &again.stdout,
+            ".changed == false and .failed == false",
+        );
+    }
+}
+
+#[test]
+fn progress_is_for_a_terminal_alone() {
+    let host = Host::up(&Setup::new("apt"));
+    // `script` gives a terminal; what is shown there is both streams.
+    let on_terminal = |command: &str| {
+        let line = format!("/opt/updater/agent-updater {command}");
+        host.exec(&[
+            "script",
+            "--quiet",
+            "--return",
+            "--command",
+            &line,
+            "/dev/null",
+        ])
+    };
+    let run = on_terminal("run");
+    assert_eq!(run.code, 0, "{}", run.all());
+    let shown = [
+        "demo: asking the repository for 1.1.0 (",
+        "demo: installing 1.1.0 (",
+        "demo: watching whether 1.1.0 works (",
+    ];
+    for line in shown {
+        assert!(run.stdout.contains(line), "{line}: {}", run.all());
+    }
+    let last = run.stdout.trim_end().rsplit(['\r', '\n']).next().unwrap();
+    assert!(
+        last.ends_with("updated 1.0.0 → 1.1.0 (window open)"),
+        "the line is gone at the end: {}",
+        run.all()
+    );
+    host.assert_runs("1.1.0");
+    host.server.set("/version", Reply::ok("1.0.0"));
+    let quiet = on_terminal("--quiet run");
+    assert_eq!(
+        (quiet.code, quiet.stdout.as_str()),
+        (0, ""),
+        "{}",
+        quiet.all()
+    );
+    host.server.set("/version", Reply::ok("1.1.0"));
+    let piped = host.updater(&["run"]);
+    assert_eq!(
+        (piped.code, piped.stderr.as_str()),
+        (0, ""),
+        "{}",
+        piped.all()
+    );
+    assert!(!piped.stdout.contains("installing"), "{}", piped.all());
+    host.assert_runs("1.1.0");
+}
+
+#[test]
+fn quiet_says_nothing_when_all_is_well_and_everything_else_still() {
+    let host = Host::up(&Setup::new("apt"));
+    for command in [
+        &["-q", "hold", "demo"][..],
+        &["-q", "run"],
+        &["-q", "unhold", "demo"],
+    ] {
+        let output = host.updater(command);
+        assert_eq!(
+            (output.code, output.stdout.as_str(), output.stderr.as_str()),
+            (0, "", ""),
+            "{command:?}"
+        );
+    }
+    assert_eq!(host.updater(&["-q", "run"]).code, 0);
+    host.assert_runs("1.1.0");
+    host.server.set("/version", Reply::ok("nonsense"));
+    let failed = host.updater(&["-q", "run"]);
+    assert_eq!(failed.code, 21);
+    assert!(
+        failed.stdout.contains("demo: no target"),
+        "{}",
+        failed.all()
+    );
+    let status = host.updater(&["-q", "status"]);
+    assert!(status.stdout.contains("gates"), "{}", status.all());
+}
+
 #[test]
 fn https_with_a_private_authority() {
     let host = Host::up(&Setup::new("apt"));

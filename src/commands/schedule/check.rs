@@ -1,11 +1,10 @@
 //! A schedule before it is published: mistakes with their place, and what is seldom meant.
 
+use super::super::answer::{printed, write_document};
 use super::super::operator::refuse;
 use super::{Question, Told, told};
 use crate::cli::Cli;
 use crate::decision::ScheduleFact;
-use crate::host;
-use crate::report::document::SCHEMA;
 use crate::report::page::{Form, Page};
 use crate::schedule::lint::{Hosts, lint};
 use crate::schedule::place::{Notation, Place, place};
@@ -13,6 +12,7 @@ use crate::schedule::{MAX_BYTES, ParseError, Schedule, ScheduleDocument};
 use anyhow::Result;
 use chrono::TimeDelta;
 use serde::Serialize;
+use serde_json::json;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -60,12 +60,9 @@ pub(super) fn run(cli: &Cli, path: &Path, question: &Question<'_>, json: bool) -
         .into_iter()
         .collect();
     if json {
-        let document = serde_json::json!({
-            "schema": SCHEMA, "generated_at": question.now, "host": host::name(),
-            "changed": false, "failed": failed, "file": name,
-            "findings": findings, "agents": shown
-        });
-        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&document)?)?;
+        let own = json!({ "file": name, "findings": findings, "agents": shown });
+        let now = question.now;
+        printed(write_document(&mut io::stdout(), now, (false, failed), own))?;
     } else {
         super::show(cli, &shown, false, failed, question.now)?;
         let mut err = io::stderr().lock();

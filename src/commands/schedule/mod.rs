@@ -3,13 +3,12 @@
 /// A file before it is published.
 mod check;
 
+use super::answer::{printed, write_document};
 use super::{colored, layout, load_configuration, misconfigured, selected};
 use crate::cli::{Cli, ScheduleArguments};
 use crate::config::Policy;
 use crate::decision::ScheduleFact;
 use crate::gather;
-use crate::host;
-use crate::report::document::SCHEMA;
 use crate::report::page::{Form, Page};
 use crate::report::windows::{Row, Windows, render};
 use crate::report::{Document, words};
@@ -17,10 +16,11 @@ use crate::schedule::{Freeze, Opening, Zone, ZoneName};
 use crate::state::agent::AgentState;
 use crate::state::{Layout, files};
 use crate::version_server::Client;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use serde_json::json;
+use std::io::{self, IsTerminal, Write};
 
 /// The windows of one agent or file, as `--json` prints them.
 #[derive(Debug, Serialize)]
@@ -248,23 +248,13 @@ fn last_known(question: &Question<'_>, name: &str, margin: TimeDelta) -> Option<
 fn show(cli: &Cli, all: &[Told], json: bool, failed: bool, now: DateTime<Utc>) -> Result<()> {
     let mut out = io::stdout().lock();
     let shown = if json {
-        let document = serde_json::json!({
-            "schema": SCHEMA, "generated_at": now, "host": host::name(),
-            "changed": false, "failed": failed, "agents": all
-        });
-        writeln!(out, "{}", serde_json::to_string_pretty(&document)?)
+        write_document(&mut out, now, (false, failed), json!({ "agents": all }))
     } else {
         let color = colored(cli, io::stdout().is_terminal());
         all.iter()
             .try_for_each(|told| text(&mut out, told, color, now))
     };
-    match shown {
-        // `agent-updater schedule | head` is no fault of this program.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("write to standard output")
-        }
-        _ => Ok(()),
-    }
+    printed(shown)
 }
 
 fn text(out: &mut impl Write, told: &Told, color: bool, now: DateTime<Utc>) -> io::Result<()> {

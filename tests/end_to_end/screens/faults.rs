@@ -13,11 +13,15 @@ struct Own {
 
 impl Own {
     fn new(what: &str) -> Self {
+        Self::with("apt", what)
+    }
+
+    fn with(manager: &'static str, what: &str) -> Self {
         let name = unique(&format!("screen-{what}"));
         must(&["repository", &name, "--versions", "1.0.0 1.1.0"]);
         let host = Host::up(&Setup {
             repository: Some(name.clone()),
-            ..Setup::new("apt")
+            ..Setup::new(manager)
         });
         Self {
             name,
@@ -104,6 +108,38 @@ fn the_repository_is_not_trusted() {
         &["status"],
         "the repository is not to be trusted",
     );
+}
+
+/// The same with the other package managers, which say it in other words.
+fn untrusted_with(manager: &'static str) {
+    let own = Own::with(manager, "untrusted");
+    let versions = "1.0.0 1.1.0";
+    must(&[
+        "repository",
+        &own.name,
+        "--versions",
+        versions,
+        "--key",
+        "wrong",
+    ]);
+    tick(own.host());
+    shows(
+        own.host(),
+        &format!("untrusted-repository-{manager}"),
+        &format!("the same with {manager}"),
+        &["status"],
+        "the repository is not to be trusted",
+    );
+}
+
+#[test]
+fn the_repository_is_not_trusted_by_yum() {
+    untrusted_with("yum");
+}
+
+#[test]
+fn the_repository_is_not_trusted_by_zypper() {
+    untrusted_with("zypper");
 }
 
 #[test]

@@ -66,44 +66,38 @@ fn restart_pending() {
     assert_eq!(run.agent()["reason"], "up_to_date", "{}", run.all());
 }
 
-#[test]
-fn a_change_is_under_way() {
+/// Shows a screen while a run waits in the middle of its change.
+fn shows_meanwhile(name: &str, situation: &str, command: &str, decisive: &str) {
     let host = host_that_gets(&Setup::new("apt"), "5.9.0", "");
     hold_in_post(&host);
     std::thread::scope(|scope| {
         let run = scope.spawn(|| host.updater(&["run", "--json"]));
         let goes_on = GoesOn(&host);
         host.wait_until(&format!("{IS_IN_POST} && echo yes"), "yes");
-        shows(
-            &host,
-            "under-way",
-            "a change is being made at this moment",
-            &["status"],
-            "demo: a run is at work: installing 5.9.0",
-        );
+        shows(&host, name, situation, &[command], decisive);
         drop(goes_on);
         assert_eq!(run.join().expect("the run").code, 0);
     });
 }
 
 #[test]
+fn a_change_is_under_way() {
+    shows_meanwhile(
+        "under-way",
+        "a change is being made at this moment",
+        "status",
+        "demo: a run is at work: installing 5.9.0",
+    );
+}
+
+#[test]
 fn another_instance() {
-    let host = host_that_gets(&Setup::new("apt"), "5.9.0", "");
-    hold_in_post(&host);
-    std::thread::scope(|scope| {
-        let run = scope.spawn(|| host.updater(&["run", "--json"]));
-        let goes_on = GoesOn(&host);
-        host.wait_until(&format!("{IS_IN_POST} && echo yes"), "yes");
-        shows(
-            &host,
-            "another-instance",
-            "another run is at work",
-            &["run"],
-            "demo: another instance is running (process NUMBER)",
-        );
-        drop(goes_on);
-        assert_eq!(run.join().expect("the run").code, 0);
-    });
+    shows_meanwhile(
+        "another-instance",
+        "another run is at work",
+        "run",
+        "demo: another instance is running (process NUMBER)",
+    );
 }
 
 #[test]

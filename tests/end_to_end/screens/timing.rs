@@ -98,6 +98,37 @@ fn held_by_the_administrator() {
     );
 }
 
+/// The same with the other package managers, whose stops and commands are others.
+fn held_in(manager: &'static str, stop: &str, decisive: &str) {
+    let host = Host::up(&Setup::new(manager));
+    host.shell(stop);
+    shows(
+        &host,
+        &format!("held-by-administrator-{manager}"),
+        &format!("held by the administrator in {manager}"),
+        &["run --dry-run"],
+        decisive,
+    );
+}
+
+#[test]
+fn held_by_the_administrator_of_yum() {
+    held_in(
+        "yum",
+        "sed -i '/^.main.$/a exclude=demo-*' /etc/dnf/dnf.conf",
+        "held by the administrator: /etc/dnf/dnf.conf line 2: [main] exclude=demo-*",
+    );
+}
+
+#[test]
+fn held_by_the_administrator_of_zypper() {
+    held_in(
+        "zypper",
+        "zypper --quiet addlock demo-agent",
+        "held by the administrator: /etc/zypp/locks line 2: demo-agent (release: zypper removelock demo-agent)",
+    );
+}
+
 #[test]
 fn held_by_an_operator() {
     let host = Host::up(&Setup::new("apt"));
@@ -140,7 +171,7 @@ fn the_schedule_is_gone() {
         "schedule-gone",
         "the schedule that was there is gone",
         &["status"],
-        "the version server has no schedule",
+        "it counts as no schedule if a later tick finds the same",
     );
 }
 

@@ -14,6 +14,7 @@ gcc                      cc                links the demo agent
 libc6-dev                -                 links the demo agent
 debian-archive-keyring   -                 trust in the packages
 e2fsprogs                mke2fs            a disk of a host's own (lab up --disk)
+jq                       jq                reads what is printed as JSON (tests)
 strace                   strace            kills at a chosen system call (scripts/crash)
 END
 }
