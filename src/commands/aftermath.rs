@@ -21,6 +21,9 @@ pub(super) struct Aftermath<'a> {
     pub(super) host: &'a str,
     /// The command, or `tick`.
     pub(super) called: &'a str,
+    /// When it began. UTC.
+    pub(super) began: DateTime<Utc>,
+    /// The present moment. UTC.
     pub(super) now: DateTime<Utc>,
 }
 
@@ -44,6 +47,7 @@ impl Aftermath<'_> {
             configuration: self.configuration,
             host: self.host,
             called: self.called,
+            began: self.began,
             now: self.now,
         };
         events::deliver(&scene, Some(document), self.earlier).await;

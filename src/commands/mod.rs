@@ -171,9 +171,11 @@ async fn told(cli: &Cli, called: &str, done: Result<u8>, now: DateTime<Utc>) -> 
             configuration: &configuration,
             host: &host::name(),
             called,
+            began: now,
             now,
         };
-        events::deliver(&scene, None, None).await;
+        // What was known before is no news of this command.
+        events::deliver(&scene, None, findings::last_document(&layout).as_ref()).await;
     }
     done
 }

@@ -139,6 +139,7 @@ pub(super) async fn execute(
         earlier: earlier.as_ref(),
         host: &context.host,
         called: request.map_or("tick", Request::command),
+        began: now,
         now: context.later(),
     };
     if mode == Mode::Act {

@@ -33,8 +33,8 @@ pub(super) struct StateEvent<'a> {
     /// What every event has; the reason is `state_changed`.
     #[serde(flatten)]
     pub(super) header: Header<'a>,
-    /// Before.
-    pub(super) before: &'a Told,
+    /// Before; `None` where nothing was known.
+    pub(super) before: Option<&'a Told>,
     /// Now.
     pub(super) after: &'a Told,
     /// What happened, for a person.
@@ -44,9 +44,11 @@ pub(super) struct StateEvent<'a> {
 }
 
 /// Whether that is worth an event: a fault that came, changed or went. An agent that waits, updates
-/// and is up to date again is not; the update itself is in the record.
-pub(super) fn is_event(before: &Told, after: &Told) -> bool {
-    before != after && (before.exit_code != 0 || after.exit_code != 0)
+/// and is up to date again is not; the update itself is in the record. Of what nothing was known, all
+/// was well.
+pub(super) fn is_event(before: Option<&Told>, after: &Told) -> bool {
+    let was_well = before.is_none_or(|before| before.exit_code == 0);
+    before != Some(after) && !(was_well && after.exit_code == 0)
 }
 
 #[cfg(test)]
@@ -67,10 +69,12 @@ mod tests {
         ];
         for (before, after, expected) in table {
             assert_eq!(
-                is_event(&of(before), &of(after)),
+                is_event(Some(&of(before)), &of(after)),
                 expected,
                 "{before:?} {after:?}"
             );
         }
+        assert!(is_event(None, &of(Reason::NotOffered)));
+        assert!(!is_event(None, &of(Reason::Updated)));
     }
 }

@@ -30,10 +30,23 @@ pub(super) struct Cursor {
     pub(super) id: Option<String>,
     /// Its time, or since when events are delivered. UTC.
     pub(super) time: DateTime<Utc>,
-    /// How many runs in a row could not deliver the next event.
+    /// How many runs in a row could not deliver the next line.
     pub(super) failures: u32,
     /// The state that was told last.
     pub(super) told: Option<Told>,
+    /// A change of it that was not delivered so far, older than every line that was not.
+    pub(super) waiting: Option<Waiting>,
+}
+
+/// A change of state on its way: told again as it is, so that whoever hears it twice can tell.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Waiting {
+    /// The event.
+    pub(super) text: String,
+    /// The state that it tells of.
+    pub(super) after: Told,
+    /// How many runs in a row could not deliver it.
+    pub(super) failures: u32,
 }
 
 /// One whole line of the record.
@@ -70,22 +83,24 @@ impl Cursor {
         Ok(serde_json::from_str(&text)
             .inspect_err(|error| {
                 tracing::warn!(
-                    "{}: damaged ({error}); events before this moment are not delivered any more",
+                    "{}: damaged ({error}); events before this run are not delivered any more",
                     path.display()
                 );
             })
             .ok())
     }
 
-    /// One that begins at the end of the record.
-    pub(super) fn at_the_end(history: &Path, now: DateTime<Utc>) -> Result<Self> {
+    /// One that begins with what the record has since this moment, at which the command began that
+    /// asks.
+    pub(super) fn since(history: &Path, began: DateTime<Utc>) -> Result<Self> {
         let mut cursor = Self {
-            time: now,
+            time: began,
             ..Self::default()
         };
-        if let Some((mut file, inode, length)) = open(history)? {
-            (cursor.inode, cursor.line, cursor.offset) = (inode, length, length);
-            if let Some(last) = lines(&mut file, inode, 0)?.last() {
+        if let Some((mut file, inode, _)) = open(history)? {
+            cursor.inode = inode;
+            let found = lines(&mut file, inode, 0)?;
+            if let Some(last) = found.iter().rfind(|line| line.time < began) {
                 cursor.pass(last);
             }
         }
@@ -192,8 +207,9 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn now() -> DateTime<Utc> {
-        "2026-06-01T00:00:00Z".parse().unwrap()
+    /// The moment of the line with this number.
+    fn at(number: u32) -> DateTime<Utc> {
+        format!("2026-06-01T00:{number:02}:00Z").parse().unwrap()
     }
 
     fn line(number: u32) -> String {
@@ -211,17 +227,17 @@ mod tests {
     }
 
     #[test]
-    fn it_begins_at_the_end_and_follows() {
+    fn it_begins_where_the_command_did_and_follows() {
         let folder = tempfile::tempdir().unwrap();
         let history = folder.path().join("history.jsonl");
-        let mut none = Cursor::at_the_end(&history, now()).unwrap();
+        let mut none = Cursor::since(&history, at(0)).unwrap();
         assert_eq!(none.next(&history).unwrap(), []);
         fs::write(&history, record(1..=1)).unwrap();
         assert_eq!(texts(&none.next(&history).unwrap()), ["e1"]);
         none.pass(&none.next(&history).unwrap()[0]);
         assert_eq!(none.next(&history).unwrap(), []);
 
-        let mut cursor = Cursor::at_the_end(&history, now()).unwrap();
+        let mut cursor = Cursor::since(&history, at(2)).unwrap();
         assert_eq!(cursor.next(&history).unwrap(), []);
         // The last line is not whole yet, and one before was cut off.
         let torn = format!("{}{{\"id\":\"x\n{}{{\"id\":\"e4\",", record(1..=2), line(3));
@@ -230,6 +246,9 @@ mod tests {
         assert_eq!(texts(&found), ["e2", "e3"]);
         cursor.pass(&found[0]);
         assert_eq!(texts(&cursor.next(&history).unwrap()), ["e3"]);
+        // What the command itself has recorded by then.
+        let cursor = Cursor::since(&history, at(3)).unwrap();
+        assert_eq!(texts(&cursor.next(&history).unwrap()), ["e3"]);
     }
 
     #[test]
@@ -237,7 +256,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let history = folder.path().join("history.jsonl");
         fs::write(&history, record(1..=5)).unwrap();
-        let cursor = Cursor::at_the_end(&history, now()).unwrap();
+        let cursor = Cursor::since(&history, at(6)).unwrap();
         let cases = [
             // The last line is still there, further up.
             (record(4..=7), vec!["e6", "e7"]),
@@ -259,7 +278,7 @@ mod tests {
             fs::rename(&new, &history).unwrap();
             assert_eq!(texts(&cursor.next(&history).unwrap()), expected, "{text}");
             fs::write(&history, record(1..=5)).unwrap();
-            let cursor = Cursor::at_the_end(&history, now()).unwrap();
+            let cursor = Cursor::since(&history, at(6)).unwrap();
             fs::write(&history, &text).unwrap();
             if text.len() as u64 != cursor.offset {
                 assert_eq!(texts(&cursor.next(&history).unwrap()), expected, "{text}");

@@ -15,7 +15,7 @@ use adapters::Runner;
 use anyhow::{Context as _, Result};
 use change::{StateEvent, Told, is_event};
 use chrono::{DateTime, TimeDelta, Utc};
-use cursor::Cursor;
+use cursor::{Cursor, Waiting};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -42,6 +42,8 @@ pub(crate) struct Scene<'a, R> {
     pub(crate) host: &'a str,
     /// What was called: the command, or `tick`.
     pub(crate) called: &'a str,
+    /// When that began; who never heard of anything hears what happened since. UTC.
+    pub(crate) began: DateTime<Utc>,
     /// The present moment. UTC.
     pub(crate) now: DateTime<Utc>,
 }
@@ -103,18 +105,77 @@ async fn to_one<R: Runner>(
     let (history, path) = (scene.layout.history(), cursor_of(scene.layout, recipient));
     let kept = Cursor::load(&path)?;
     let is_new = kept.is_none();
+    let before = before.as_ref().map(Told::of);
     let mut cursor = match kept {
         Some(cursor) => cursor,
-        None => Cursor::at_the_end(&history, scene.now)?,
+        None => Cursor {
+            told: before.clone(),
+            ..Cursor::since(&history, scene.began)?
+        },
     };
     let stored = cursor.clone();
-    let mut failed = false;
-    for line in cursor.next(&history)? {
+    let is_through = waiting_told(scene, recipient, &mut cursor, end).await
+        && lines_told(scene, recipient, &mut cursor, end).await?;
+    if let (Some(report), true) = (report, is_through) {
+        let after = Told::of(&report);
+        // What was told last is only brought up to date by an event.
+        let before = match (&cursor.told, before) {
+            (Some(told), Some(earlier)) if told.exit_code == 0 && earlier.exit_code == 0 => {
+                Some(earlier)
+            }
+            (told, _) => told.clone(),
+        };
+        if is_event(before.as_ref(), &after) {
+            cursor.waiting = Some(Waiting {
+                text: state_event(scene, &report, (before.as_ref(), &after))?,
+                after,
+                failures: 0,
+            });
+            // Before it is told: after a cut it is told again as the same one.
+            cursor.store(&path)?;
+            waiting_told(scene, recipient, &mut cursor, end).await;
+        } else if cursor.told.is_none() {
+            cursor.told = Some(after);
+        }
+    }
+    if is_new || cursor != stored {
+        cursor.store(&path)?;
+    }
+    Ok(())
+}
+
+/// Tells the change of state that waits; whether none does any more.
+async fn waiting_told<R: Runner>(
+    scene: &Scene<'_, R>,
+    recipient: &Recipient<'_>,
+    cursor: &mut Cursor,
+    end: Instant,
+) -> bool {
+    let Some(waiting) = &mut cursor.waiting else {
+        return true;
+    };
+    let (text, failures) = (&waiting.text, &mut waiting.failures);
+    if Instant::now() >= end || !told(scene, recipient, failures, text).await {
+        return false;
+    }
+    cursor.told = cursor.waiting.take().map(|waiting| waiting.after);
+    true
+}
+
+/// Tells the lines of the record that were not seen to; whether all are by now.
+async fn lines_told<R: Runner>(
+    scene: &Scene<'_, R>,
+    recipient: &Recipient<'_>,
+    cursor: &mut Cursor,
+    end: Instant,
+) -> Result<bool> {
+    let path = cursor_of(scene.layout, recipient);
+    for line in cursor.next(&scene.layout.history())? {
         let concerns = line.agent == recipient.agent || (line.agent.is_empty() && recipient.first);
         if concerns && scene.now - line.time <= OLDEST {
-            if Instant::now() >= end || !told(scene, recipient, &mut cursor, &line.text).await {
-                failed = true;
-                break;
+            let failures = &mut cursor.failures;
+            if Instant::now() >= end || !told(scene, recipient, failures, &line.text).await {
+                return Ok(false);
             }
             cursor.pass(&line);
             // At once: a cut repeats one event at most.
@@ -123,29 +184,7 @@ async fn to_one<R: Runner>(
             cursor.pass(&line);
         }
     }
-    if let (Some(report), false) = (report, failed) {
-        let after = Told::of(&report);
-        // What was told last is only brought up to date by an event.
-        let before = match (&cursor.told, before.as_ref().map(Told::of)) {
-            (Some(told), Some(earlier)) if told.exit_code == 0 && earlier.exit_code == 0 => earlier,
-            (Some(told), _) => told.clone(),
-            (None, earlier) => earlier.unwrap_or_else(|| after.clone()),
-        };
-        let is_told = if is_event(&before, &after) {
-            let text = state_event(scene, &report, (&before, &after))?;
-            Instant::now() < end && told(scene, recipient, &mut cursor, &text).await
-        } else {
-            cursor.told.is_none()
-        };
-        if is_told {
-            cursor.told = Some(after);
-            cursor.failures = 0;
-        }
-    }
-    if is_new || cursor != stored {
-        cursor.store(&path)?;
-    }
-    Ok(())
+    Ok(true)
 }
 
 fn cursor_of(layout: &Layout, recipient: &Recipient<'_>) -> PathBuf {
@@ -155,7 +194,7 @@ fn cursor_of(layout: &Layout, recipient: &Recipient<'_>) -> PathBuf {
 fn state_event<R>(
     scene: &Scene<'_, R>,
     report: &AgentReport,
-    (before, after): (&Told, &Told),
+    (before, after): (Option<&Told>, &Told),
 ) -> Result<String> {
     let names = (scene.host, report.name.as_str());
     let event = StateEvent {
@@ -168,11 +207,11 @@ fn state_event<R>(
     serde_json::to_string(&event).context("render an event")
 }
 
-/// Tells one event; whether it is over with.
+/// Tells one event, and counts the runs that could not; whether it is over with.
 async fn told<R: Runner>(
     scene: &Scene<'_, R>,
     recipient: &Recipient<'_>,
-    cursor: &mut Cursor,
+    failures: &mut u32,
     text: &str,
 ) -> bool {
     let purpose = format!("tell an event of {}", recipient.agent);
@@ -187,8 +226,8 @@ async fn told<R: Runner>(
         Ended::TimedOut => format!("{program} did not end within {} s", TIMEOUT.as_secs()),
         Ended::NotRun(why) => why,
     };
-    cursor.failures += 1;
-    let gives_up = cursor.failures >= TRIES;
+    *failures += 1;
+    let gives_up = *failures >= TRIES;
     let then = if gives_up {
         "given up"
     } else {

@@ -381,9 +381,10 @@ fn a_hook_hears_operators_and_one_that_hangs_disturbs_nothing() {
     let host = Host::up(&Setup::new("apt"));
     hook(&host, "");
     host.server.set("/schedule", Reply::ok(future_window()));
+    assert_eq!(host.updater(&["hold", "demo"]).code, 0);
+    assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
     host.configure("on_event = [\"/root/hook\"]\npin = false");
-    assert_eq!(host.updater(&["run"]).code, 0);
-    assert!(events(&host).is_empty(), "{:?}", events(&host));
+    // The first that it hears of, and nothing from before it was configured.
     assert_eq!(
         host.updater(&["hold", "demo", "--reason", "audit 4711"])
             .code,
@@ -435,6 +436,27 @@ fn a_hook_hears_operators_and_one_that_hangs_disturbs_nothing() {
     let gone = host.updater(&["hold", "demo"]);
     assert_eq!(gone.code, 0, "{}", gone.all());
     assert!(gone.stderr.contains("on_event of demo: "), "{}", gone.all());
+}
+
+#[test]
+fn a_hook_hears_what_the_first_run_found() {
+    let host = Host::up(&Setup::new("apt"));
+    hook(&host, "");
+    host.server.set("/version", Reply::new(500, "away"));
+    host.configure("on_event = [\"/root/hook\"]");
+    assert_eq!(host.updater(&["run"]).code, 21);
+    let first = events(&host).pop().unwrap();
+    assert_eq!(first["reason"], "state_changed", "{first}");
+    assert_eq!(first["before"], Value::Null, "{first}");
+    assert_eq!(first["after"]["exit_code"], 21, "{first}");
+    // As on a host whose first run comes to an update.
+    host.shell(&format!(
+        "rm -r {EVENTS} /var/lib/agent-updater/events /run/agent-updater/status.json"
+    ));
+    host.server.set("/version", Reply::ok("1.1.0"));
+    assert_eq!(host.updater(&["run"]).code, 0);
+    let heard = reasons(&host);
+    assert!(heard.contains(&"updated".to_owned()), "{heard:?}");
 }
 
 #[test]
