@@ -8,7 +8,7 @@ use crate::report::{Document, motd};
 use crate::state::{Layout, files};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -122,6 +122,11 @@ fn explained(path: &Path, error: &anyhow::Error) -> String {
     } else {
         text
     }
+}
+
+/// The agents that a textfile tells of, in the order of their names. It is known after a reboot, too.
+pub(crate) fn measured_agents(layout: &Layout) -> BTreeSet<String> {
+    kept_files(layout).into_values().flatten().collect()
 }
 
 fn kept_files(layout: &Layout) -> Files {

@@ -24,7 +24,8 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "agent-updater", version, after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Cli {
-    /// Folder with config.toml and config.d (default /etc/agent-updater)
+    /// Folder with config.toml and config.d (default /etc/agent-updater); a run by hand with
+    /// another one leaves nothing for `status`, `check`, metrics and `on_event`
     #[arg(long, global = true, value_name = "DIR", env = "AGENT_UPDATER_CONFIG")]
     pub config: Option<PathBuf>,
     /// Say more on standard error; twice for every command that is run

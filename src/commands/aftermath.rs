@@ -5,7 +5,7 @@ use super::misconfigured;
 use crate::config::{ConfigError, Configuration};
 use crate::events;
 use crate::host;
-use crate::monitoring::{update_motd, write_metrics};
+use crate::monitoring::{measured_agents, update_motd, write_metrics};
 use crate::report::{Document, kept};
 use crate::state::Layout;
 use adapters::Runner;
@@ -68,39 +68,45 @@ fn warn(document: &mut Document, warnings: Vec<(Vec<String>, String)>) {
     }
 }
 
-/// Tells monitoring of a configuration that hides every agent: for each that the run before knew, that
-/// it is invalid.
+/// Tells monitoring of a configuration that hides every agent: for each that the run before knew, or
+/// that there are metrics of, that it is invalid. Only for who holds the lock.
 pub(super) fn configuration_unreadable(
     layout: &Layout,
     configuration: &Configuration,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let Some(earlier) = last_document(layout) else {
+    let earlier = last_document(layout);
+    // A reboot takes the findings.
+    let mut names = measured_agents(layout);
+    names.extend(earlier.iter().flat_map(|earlier| {
+        let agents = earlier.agents.iter();
+        agents.map(|agent| agent.name.clone())
+    }));
+    if names.is_empty() {
         return Ok(());
-    };
+    }
     let error = ConfigError {
         problems: configuration.problems.clone(),
     };
-    let reports = earlier.agents.iter().map(|agent| {
-        let mut report = misconfigured(&agent.name, &error);
-        kept::complete(&mut report, Some(&earlier), now);
+    let reports = names.iter().map(|name| {
+        let mut report = misconfigured(name, &error);
+        kept::complete(&mut report, earlier.as_ref(), now);
         report
     });
     let document = Document::new(now, host::name(), reports.collect());
-    let names: Vec<_> = earlier.agents.iter().map(|agent| &agent.name).collect();
     for (_, warning) in write_metrics(layout, configuration, (&document, &document)) {
         tracing::warn!("{warning}");
     }
     update_motd(layout, configuration, &document, now)?;
-    publish(layout, &document, &names)
+    publish(layout, &document, &names.iter().collect::<Vec<_>>())
 }
 
-/// Takes back what was told of agents that are gone.
+/// Takes back what was told of agents that are gone. Only for who holds the lock.
 pub(super) fn findings_of_nobody(
     layout: &Layout,
     configuration: &Configuration,
     now: DateTime<Utc>,
-) {
+) -> Result<()> {
     let nobody = Document::new(now, host::name(), Vec::new());
     for (_, warning) in write_metrics(layout, configuration, (&nobody, &nobody)) {
         tracing::warn!("{warning}");
@@ -108,4 +114,5 @@ pub(super) fn findings_of_nobody(
     if let Err(error) = update_motd(layout, configuration, &nobody, now) {
         tracing::warn!("the message of the day: {error:#}");
     }
+    publish(layout, &nobody, &[])
 }

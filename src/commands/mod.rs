@@ -162,6 +162,7 @@ async fn told(cli: &Cli, called: &str, done: Result<u8>, now: DateTime<Utc>) -> 
     let may = layout.root == Path::new("/") && rustix::process::geteuid().is_root();
     let configuration = load_configuration(cli);
     if may
+        && is_the_hosts(cli)
         && events::is_wanted(&configuration)
         && let Ok(Acquired::Ours(_lock)) = acquire(&layout.lock())
     {
@@ -178,6 +179,13 @@ async fn told(cli: &Cli, called: &str, done: Result<u8>, now: DateTime<Utc>) -> 
         events::deliver(&scene, None, findings::last_document(&layout).as_ref()).await;
     }
     done
+}
+
+/// Whether it is by the host's own configuration, not by another one that somebody tries out: what such
+/// a run finds is not what the host is in.
+fn is_the_hosts(cli: &Cli) -> bool {
+    let folder = cli.config.as_deref();
+    folder.is_none_or(|folder| folder == Path::new(config::FOLDER))
 }
 
 fn layout(cli: &Cli) -> Layout {

@@ -5,8 +5,8 @@ use super::operator::refuse;
 use super::turn::{Turn, exclusive};
 use super::watch::watched;
 use super::{
-    ConfiguredAgent, complain, layout, load_configuration, misconfigured, nothing_configured,
-    print, selected,
+    ConfiguredAgent, complain, is_the_hosts, layout, load_configuration, misconfigured,
+    nothing_configured, print, selected,
 };
 use crate::announce;
 use crate::by_hand::Request;
@@ -68,6 +68,7 @@ pub(super) async fn execute(
         return Ok(2);
     }
     let configuration = load_configuration(cli);
+    let is_the_hosts = is_the_hosts(cli);
     let terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
     let installer = (mode == Mode::Act && !arguments.in_process)
         .then(|| installer::needed(&layout, cli.for_installer(), terminal))
@@ -75,10 +76,7 @@ pub(super) async fn execute(
     let role = installer.as_ref().map_or(Role::Alone, Role::Decider);
     if nothing_configured(&configuration).is_err() {
         if mode == Mode::Act {
-            without_agents(cli, (&layout, role), &configuration, now).await?;
-        }
-        if mode == Mode::Act && is_root {
-            findings_of_nobody(&layout, &configuration, now);
+            without_agents((&layout, role), &configuration, is_the_hosts, now).await?;
         }
         return not_configured(cli, arguments, now);
     }
@@ -88,10 +86,13 @@ pub(super) async fn execute(
     };
     if agents.is_empty() {
         // Every agent is hidden behind a file that cannot be read.
-        if mode == Mode::Act {
-            without_agents(cli, (&layout, role), &configuration, now).await?;
+        for problem in configuration.all_problems() {
+            let _ = writeln!(io::stderr(), "error: {problem}");
         }
-        return every_agent_is_hidden((&layout, &configuration), mode, is_root, now);
+        if mode == Mode::Act {
+            without_agents((&layout, role), &configuration, is_the_hosts, now).await?;
+        }
+        return Ok(20);
     }
     if request.is_some() && !is_one(&agents) {
         return Ok(2);
@@ -105,11 +106,13 @@ pub(super) async fn execute(
             return Ok(exit_code(&document, arguments, policy, now));
         }
     };
-    if mode == Mode::Act {
+    // The timer's unit may name another folder for good.
+    let leaves = mode == Mode::Act && (is_the_hosts || arguments.scheduled);
+    if leaves {
         notice(&layout, &configuration, now);
     }
     // An agent that is missing may stand in a file that cannot be read, or in another folder.
-    if mode == Mode::Act && cli.config.is_none() && configuration.problems.is_empty() {
+    if mode == Mode::Act && is_the_hosts && configuration.problems.is_empty() {
         let names = configuration.agents.iter().map(|(name, _)| name.as_str());
         see_to_orphans(&layout, role, &names.collect::<Vec<_>>(), now).await;
     }
@@ -142,11 +145,13 @@ pub(super) async fn execute(
         began: now,
         now: context.later(),
     };
-    if mode == Mode::Act {
+    if leaves {
         run.monitored(&mut document, &names);
     }
-    let code = tell((cli, arguments), (&layout, &names), &document, code);
-    if mode == Mode::Act {
+    let to_publish = leaves.then_some((&layout, names.as_slice()));
+    let code = tell((cli, arguments), to_publish, &document, code);
+    // What a run by another configuration recorded is told by the host's next one, to its programs.
+    if leaves {
         run.heard(&document, &runner).await;
     }
     Ok(code)
@@ -155,24 +160,6 @@ pub(super) async fn execute(
 fn policy_of<'a>(configuration: &'a Configuration, name: &str) -> Option<&'a Policy> {
     let mut agents = configuration.agents.iter();
     agents.find(|(known, _)| known == name)?.1.as_ref().ok()
-}
-
-/// Tells of a configuration of which nothing can be read.
-fn every_agent_is_hidden(
-    (layout, configuration): (&Layout, &Configuration),
-    mode: Mode,
-    is_root: bool,
-    now: DateTime<Utc>,
-) -> Result<u8> {
-    for problem in configuration.all_problems() {
-        let _ = writeln!(io::stderr(), "error: {problem}");
-    }
-    if mode == Mode::Act
-        && let Turn::Ours(_locks) = exclusive(layout, mode, is_root)?
-    {
-        configuration_unreadable(layout, configuration, now)?;
-    }
-    Ok(20)
 }
 
 /// Serves one agent after the other, and completes what each report says with what is known from
@@ -207,11 +194,11 @@ async fn serve_all(
     reports
 }
 
-/// Tells what came of a run: the journal, whoever called, and everybody who asks later. The exit code
-/// then.
+/// Tells what came of a run: the journal, whoever called, and everybody who asks later, unless that is
+/// by another configuration than the host's. The exit code then.
 fn tell(
     (cli, arguments): (&Cli, &RunArguments),
-    (layout, configured): (&Layout, &[&String]),
+    to_publish: Option<(&Layout, &[&String])>,
     document: &Document,
     mut code: u8,
 ) -> u8 {
@@ -230,6 +217,8 @@ fn tell(
         for report in &document.agents {
             announce::tick(report, code == 0);
         }
+    }
+    if let Some((layout, configured)) = to_publish {
         told.push(publish(layout, document, configured));
     }
     // What came of a change must not be lost with a disk that is full. Not 26, after which nothing
@@ -314,16 +303,16 @@ async fn serve_by_hand(
     report
 }
 
-/// What is seen to where no agent can be served: that the configuration has become so, and pins that
-/// are nobody's any more.
+/// What is seen to where no agent can be served: that the configuration has become so, what is told of
+/// its agents, and pins that are nobody's any more.
 async fn without_agents(
-    cli: &Cli,
     (layout, role): (&Layout, Role<'_>),
     configuration: &Configuration,
+    is_the_hosts: bool,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let is_root = rustix::process::geteuid().is_root();
-    if !is_root || cli.config.is_some() {
+    if !is_root || !is_the_hosts {
         return Ok(());
     }
     if let Turn::Ours(locks) = exclusive(layout, Mode::Act, is_root)? {
@@ -334,6 +323,9 @@ async fn without_agents(
         }
         if configuration.problems.is_empty() {
             see_to_orphans(layout, role, &[], now).await;
+            findings_of_nobody(layout, configuration, now)?;
+        } else {
+            configuration_unreadable(layout, configuration, now)?;
         }
     }
     Ok(())

@@ -320,15 +320,62 @@ fn an_invalid_configuration_is_told_everywhere() {
         "demo: CRITICAL: the configuration is invalid",
     );
     assert!(motd(&host).contains("demo"), "{}", motd(&host));
+    // A reboot takes what the run before found.
+    host.configure(&told);
+    assert_eq!(host.updater(&["run"]).code, 0);
+    host.write("/etc/agent-updater/config.toml", "[agents.demo\n");
+    host.shell("rm /run/agent-updater/status.json /run/agent-updater/motd 2>/dev/null || true");
+    assert_eq!(host.updater(&["run", "--scheduled"]).code, 20);
+    assert_has(
+        &metrics(&host, FILE, "unreadable-since-boot"),
+        &["config_valid{agent=\"demo\"} 0"],
+    );
+    assert_answer(
+        &host.updater(&["check"]),
+        2,
+        "demo: CRITICAL: the configuration is invalid",
+    );
+    assert!(motd(&host).contains("demo"), "{}", motd(&host));
     // Nobody is looked after any more.
     host.shell("rm /etc/agent-updater/config.toml");
     assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
+    assert_answer(&host.updater(&["check"]), 3, "no agent is configured");
     assert_eq!(
         host.shell(&format!(
             "ls {FILE} /run/agent-updater/motd 2>/dev/null || true"
         )),
         ""
     );
+}
+
+#[test]
+fn a_configuration_that_is_tried_out_leaves_nothing() {
+    let host = Host::up(&Setup::new("apt"));
+    hook(&host, "");
+    host.server.set("/version", Reply::ok("1.0.0"));
+    host.configure(&format!(
+        "metrics.file = \"{FILE}\"\non_event = [\"/root/hook\"]"
+    ));
+    assert_eq!(host.updater(&["run"]).code, 0);
+    let left = || {
+        host.shell(&format!(
+            "cd /run/agent-updater && cat {FILE} status.json {EVENTS} \
+             /var/lib/agent-updater/history.jsonl 2>/dev/null || true"
+        ))
+    };
+    let before = left();
+    assert!(before.contains("config_valid"), "{before}");
+    host.shell(
+        "mkdir /root/other /root/empty && \
+         sed 's/^metrics.file.*//' /etc/agent-updater/config.toml >/root/other/config.toml",
+    );
+    assert_eq!(host.updater(&["run", "--config", "/root/other"]).code, 0);
+    assert_eq!(left(), before);
+    assert_eq!(host.updater(&["run", "--config", "/root/empty"]).code, 20);
+    assert_eq!(left(), before);
+    host.write("/root/other/config.toml", "[agents.demo\n");
+    assert_eq!(host.updater(&["run", "--config", "/root/other"]).code, 20);
+    assert_eq!(left(), before);
 }
 
 #[test]
