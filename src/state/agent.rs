@@ -74,6 +74,8 @@ pub struct ScheduleMemory {
     pub kept: Option<Kept<String>>,
     /// When the server was last asked successfully, whatever it said. UTC.
     pub asked_at: Option<DateTime<Utc>>,
+    /// Why the document that came last cannot be used.
+    pub unreadable: Option<String>,
     /// Since when no schedule counts any more, or can be read. UTC.
     pub missing_since: Option<DateTime<Utc>>,
 }
@@ -112,6 +114,9 @@ pub struct Failures {
 pub struct RestartPending {
     /// The unit's main process.
     pub main_pid: u32,
+    /// Systemd's id of the start that it comes from: a number of a process comes again after a reboot.
+    #[serde(default)]
+    pub invocation: Option<String>,
     /// Native version that it runs.
     pub running: NativeVersion,
     /// Native version that is installed.
