@@ -58,6 +58,8 @@ pub struct AgentState {
     pub pin: Option<PinRecord>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
     pub failing_since: Option<DateTime<Utc>>,
+    /// Whether that is a fault of the version server, which its next good answer ends.
+    pub failing_at_server: bool,
     /// Since when the agent was found unhealthy at every look. UTC.
     pub unhealthy_since: Option<DateTime<Utc>>,
     /// What came of every attempt so far.
