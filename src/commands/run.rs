@@ -86,13 +86,11 @@ pub(super) async fn execute(
     };
     if agents.is_empty() {
         // Every agent is hidden behind a file that cannot be read.
-        for problem in configuration.all_problems() {
-            let _ = writeln!(io::stderr(), "error: {problem}");
-        }
+        let told = super::configuration::tell_problems(&configuration);
         if mode == Mode::Act {
             without_agents((&layout, role), &configuration, is_the_hosts, now).await?;
         }
-        return Ok(20);
+        return told;
     }
     if request.is_some() && !is_one(&agents) {
         return Ok(2);
