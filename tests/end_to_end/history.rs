@@ -1,6 +1,6 @@
 //! The record, as an auditor asks for it: who changed what, when and why.
 
-use crate::laboratory::{Host, Output, Setup};
+use crate::laboratory::{Host, Output, Setup, assert_fits_history_schema};
 use crate::support::test_server::Reply;
 use crate::with_each_manager;
 use serde_json::Value;
@@ -59,7 +59,9 @@ with_each_manager! {
 
         // The timer's update, an operator's pause, a freeze in the configuration, a sick version.
         assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
-        assert_eq!(by_operator(&host, &["hold", "demo", "--reason", "audit, ticket 4711"]).code, 0);
+        assert_eq!(by_operator(&host, &["hold", "demo", "--reason", "audit,\u{1b}[31m ticket 4711"]).code, 0);
+        let status = host.updater_as("nobody", &["status"]).all();
+        assert!(status.contains("audit, [31m ticket 4711") && !status.contains('\u{1b}'), "{status:?}");
         assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
         host.write(FREEZE, "[agents.demo]\nfreeze = [{start = 2036-12-20T00:00:00Z, stop = 2037-01-04T00:00:00Z, reason = \"year end\"}]\n");
         host.server.set("/version", Reply::ok("5.2.0"));
@@ -73,7 +75,7 @@ with_each_manager! {
         let text = &table.stdout;
         assert!(text.starts_with("TIME (UTC)") && !text.contains('\u{1b}'), "{text}");
         line(text, &["demo", "timer", " s", "updated 1.0.0 → 1.1.0 (window open)"]);
-        line(text, &["demo", "operator", "hold placed: audit, ticket 4711"]);
+        line(text, &["demo", "operator", "hold placed: audit, [31m ticket 4711"]);
         line(text, &["demo", "root", "hold released"]);
         line(text, &["-", "operator", "found the configuration changed: config.d/freeze.toml added 20"]);
         line(text, &["demo", "operator", " s", "5.2.0 was unhealthy and 1.1.0 is back: ", "503", "(forced)"]);
@@ -91,6 +93,7 @@ with_each_manager! {
         let lines = host.shell(&format!("cat {RECORD}"));
         let recorded: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(all, recorded, "as they were recorded");
+        recorded.iter().for_each(assert_fits_history_schema);
         let (updated, back, changed) = (one("updated"), one("rolled_back"), one("configuration_changed"));
         let before = changed["config_sha256_before"].clone();
         assert_eq!(updated["config_sha256"], before);
