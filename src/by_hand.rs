@@ -89,7 +89,7 @@ impl Request {
                 },
                 None => Err(Nowhere {
                     message:
-                        "there is no last good version: this program has not updated the agent yet"
+                        "there is no last good version: no update has led away from one that worked"
                             .to_owned(),
                     hint: other_versions(agent, state),
                 }),
@@ -189,7 +189,11 @@ pub(crate) fn remembered<R>(
     report.hold.clone_from(&state.hold);
     report.quarantine.clone_from(&state.quarantine);
     report.attempts = Some(state.attempts.clone());
-    report.rollback = Some(way_back(state));
+    report.rollback = Some(way_back(state, report.installed.package_version.as_deref()));
+    report.target.asked_by = context
+        .by_hand
+        .as_ref()
+        .map(|asked| asked.command.to_owned());
     let phase = match Journal::load(context.layout, &report.name) {
         Ok(journal) => journal.phase,
         // Only root can read it.
@@ -201,10 +205,12 @@ pub(crate) fn remembered<R>(
 }
 
 /// Whether our cache has the last good version. Its content is looked at when it is used.
-fn way_back(state: &AgentState) -> RollbackReport {
-    let version = state.last_good.as_ref();
+fn way_back(state: &AgentState, installed: Option<&str>) -> RollbackReport {
+    let last_good = state.last_good.as_ref();
+    let version = last_good.filter(|version| installed != Some(version.as_str()));
     let why = match version {
-        None => Some("no update has gone well so far".to_owned()),
+        None if last_good.is_some() => Some("the last good version is installed".to_owned()),
+        None => Some("no update has led away from a version that worked".to_owned()),
         Some(version) if packages::is_there(state, version) => None,
         Some(_) => {
             Some("our cache does not keep its package; the repository has to offer it".to_owned())

@@ -303,9 +303,12 @@ pub async fn refresh_schedule<R: Runner>(sources: &Sources<'_, R>, gathered: &mu
     let question = sources.schedule_question(reachable);
     let (memory, warnings) = (&mut gathered.state.schedule, &mut gathered.warnings);
     forget_other_places(&question, memory);
+    // One that is missing or cannot be read may be there again any time.
+    let is_there =
+        memory.kept.is_some() && memory.missing_since.is_none() && memory.unreadable.is_none();
     let is_fresh = |asked| asked <= sources.now && sources.now - asked < SCHEDULE_AGE;
     let is_asked = reachable
-        && !memory.asked_at.is_some_and(is_fresh)
+        && !(is_there && memory.asked_at.is_some_and(is_fresh))
         && matches!(
             sources.policy.schedule,
             ScheduleSource::Auto | ScheduleSource::Server

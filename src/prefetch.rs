@@ -45,6 +45,7 @@ pub(crate) async fn ahead<R: Runner>(
     let mut aside = report.clone();
     aside.state = State::WouldUpdate;
     let fetched = authorized(context, name, sources, &mut prepared, &mut aside).await;
+    report.gates.clone_from(&aside.gates);
     let (Some(fetched), Some(change), Some(offer)) =
         (fetched, &prepared.facts.change, &prepared.offer)
     else {

@@ -21,6 +21,9 @@ pub struct Progress {
     pub since: DateTime<Utc>,
     /// The process that does it.
     pub process: u32,
+    /// When that process was started, as the kernel counts: its number comes again.
+    #[serde(default)]
+    pub process_started: u64,
     /// What is being fetched, where that can be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetch: Option<Fetch>,
@@ -50,6 +53,7 @@ impl Progress {
             doing,
             since: now,
             process: std::process::id(),
+            process_started: started(std::process::id()).unwrap_or_default(),
             fetch,
         };
         if let Ok(text) = serde_json::to_string(&progress) {
@@ -67,11 +71,16 @@ impl Progress {
         let text = fs::read_to_string(layout.progress()).ok()?;
         // One that is being written is read the next time.
         let progress: Self = serde_json::from_str(&text).ok()?;
-        Path::new("/proc")
-            .join(progress.process.to_string())
-            .exists()
-            .then_some(progress)
+        (started(progress.process) == Some(progress.process_started)).then_some(progress)
     }
+}
+
+/// When a process was started, in clock ticks since boot; field 22 of `proc_pid_stat(5)`.
+fn started(process: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before may have blanks and parentheses.
+    let (_, after) = stat.rsplit_once(") ")?;
+    after.split(' ').nth(19)?.parse().ok()
 }
 
 impl Fetch {
@@ -119,10 +128,15 @@ mod tests {
         );
         let dead = Progress {
             process: u32::MAX,
+            ..told.clone()
+        };
+        let another = Progress {
+            process_started: told.process_started + 1,
             ..told
         };
-        let text = serde_json::to_string(&dead).unwrap();
-        for text in [text.as_str(), "{\"agent\":", ""] {
+        let text = |progress| serde_json::to_string(&progress).unwrap();
+        let (dead, another) = (text(dead), text(another));
+        for text in [dead.as_str(), another.as_str(), "{\"agent\":", ""] {
             fs::write(layout.progress(), text).unwrap();
             assert_eq!(Progress::read(&layout), None, "{text}");
         }

@@ -70,7 +70,7 @@ pub(crate) async fn broken_package<R: Runner>(
     let server = &sources.policy.version_server.url;
     let mut report = build::without_facts(name, server, applied.reason, String::new(), None);
     report.gates.clear();
-    take_over(&mut report, &applied, &gathered.state, None);
+    take_over(&mut report, &applied, &gathered.state, false);
     report.changed = true;
     Ok(Some(report))
 }

@@ -10,7 +10,7 @@ use crate::health::probe::{Examination, Probes, examine};
 use crate::host;
 use crate::outcome::{self, State};
 use crate::packages;
-use crate::report::{AgentReport, build};
+use crate::report::{AgentReport, build, words};
 use crate::repository::Offer;
 use crate::state::agent::AgentState;
 use crate::state::durations::Durations;
@@ -163,7 +163,7 @@ pub(crate) async fn carry_out<R: Runner>(
         (&mut journal, &mut gathered.state),
     )
     .await?;
-    take_over(report, &applied, &gathered.state, Some(timing.reason()));
+    take_over(report, &applied, &gathered.state, true);
     Ok(())
 }
 
@@ -207,7 +207,7 @@ pub(crate) async fn leave_settled<R: Runner>(
     report.target.package_version = Some(change.to.as_str().to_owned());
     report.target.version = change.to.target().map(|version| version.to_string());
     report.quarantine.clone_from(&state.quarantine);
-    take_over(&mut report, &applied, state, None);
+    take_over(&mut report, &applied, state, false);
     report.changed = true;
     Ok(Some(report))
 }
@@ -291,7 +291,7 @@ pub(crate) fn take_over(
     report: &mut AgentReport,
     applied: &Applied,
     state: &AgentState,
-    trigger: Option<Reason>,
+    is_begun_now: bool,
 ) {
     report.reason = applied.reason;
     report.state = match applied.reason {
@@ -302,13 +302,10 @@ pub(crate) fn take_over(
         _ => State::Failed,
     };
     report.exit_code = outcome::exit_code(applied.reason);
-    report.message = match (applied.reason, trigger) {
-        (Reason::Updated, Some(trigger)) => format!(
-            "{} ({})",
-            applied.message,
-            trigger.as_str().replace('_', " ")
-        ),
-        _ => applied.message.clone(),
+    let began = state.last_attempt.as_ref();
+    report.message = match began.filter(|_| applied.reason == Reason::Updated && is_begun_now) {
+        Some(attempt) => format!("{} ({})", applied.message, words::trigger(&attempt.trigger)),
+        None => applied.message.clone(),
     };
     report.hint.clone_from(&applied.hint);
     report.warnings.extend(applied.warnings.iter().cloned());

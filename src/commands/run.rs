@@ -127,6 +127,10 @@ pub(super) async fn execute(
         stop: StopRequest::default(),
         role,
     };
+    if context.mode == Mode::Act {
+        // Of a run that is gone: nobody else is at work, as the locks say.
+        Progress::end(&layout);
+    }
     // An installer writes another one.
     let earlier = last_document(&layout);
     let reports = serve_all((cli, &context), agents, request, earlier.as_ref()).await;

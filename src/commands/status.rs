@@ -27,10 +27,11 @@ fn stale(generated_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     )
 }
 
-/// What was found before counts only when the run that is at work is over.
+/// What was found before counts only when the run that is at work is over. That is no failure.
 fn at_work(agent: &mut AgentReport, progress: Progress) {
     agent.state = State::Busy;
     agent.reason = Reason::AnotherInstance;
+    agent.exit_code = 0;
     agent.message = format!("a run is at work: {}", progress.doing);
     agent.hint = None;
     agent.warnings.clear();
@@ -93,18 +94,18 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
         };
         reports.push(report);
     }
-    let mut document = Document::new(generated_at, host::name(), reports);
+    for agent in &mut reports {
+        if now - generated_at > STALE {
+            agent.warnings.insert(0, stale(generated_at, now));
+        }
+    }
     if let Some(progress) = Progress::read(&layout) {
-        let mut agents = document.agents.iter_mut();
+        let mut agents = reports.iter_mut();
         if let Some(agent) = agents.find(|agent| agent.name == progress.agent) {
             at_work(agent, progress);
         }
     }
-    if now - generated_at > STALE {
-        for agent in &mut document.agents {
-            agent.warnings.insert(0, stale(generated_at, now));
-        }
-    }
+    let document = Document::new(generated_at, host::name(), reports);
     print(cli, &document, arguments.json, Detail::Explanation, now).context("show the status")?;
     let misconfigured = |agent: &AgentReport| agent.reason == Reason::ConfigurationInvalid;
     Ok(if document.agents.iter().any(misconfigured) {

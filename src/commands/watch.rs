@@ -102,6 +102,7 @@ mod tests {
             doing: "installing 1.1.0".to_owned(),
             since,
             process: 1,
+            process_started: 0,
             fetch: None,
         };
         let now = since + TimeDelta::seconds(12);

@@ -70,6 +70,12 @@ pub fn resolve(
     if !matches!(answer, ScheduleAnswer::Failed(_)) {
         memory.asked_at = Some(now);
     }
+    memory.unreadable = match (&found, answer) {
+        // Who was not asked has not said anything else.
+        (_, ScheduleAnswer::Failed(_)) => memory.unreadable,
+        (Found::Unreadable(why), _) => Some(why.clone()),
+        (Found::Usable(_) | Found::Missing(..), _) => None,
+    };
     match found {
         Found::Usable(fact) => {
             memory.missing_since = None;

@@ -155,7 +155,7 @@ pub(super) fn gate(
             value: ScheduleFact::Unconfirmed { why, counts_at, .. },
             ..
         } => {
-            let text = format!("{why}; it counts as no schedule if a later tick finds the same");
+            let text = format!("{why}; if a later run finds the same, changes are taken at once");
             (
                 Gate::closed(NAME, Reason::ScheduleUnconfirmed, text).until(Some(*counts_at)),
                 None,

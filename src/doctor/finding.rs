@@ -164,35 +164,34 @@ fn conclusion(checks: &[Finding]) -> String {
         of(Verdict::Warning),
         of(Verdict::Unknown),
     );
+    let is_wrong = !problems.is_empty() || !warnings.is_empty();
     let mut counts = Vec::new();
     for (found, one, many) in [
-        (&problems, "problem", "problems"),
-        (&warnings, "warning", "warnings"),
-        (&unknown, "unknown", "unknown"),
+        (problems, "problem", "problems"),
+        (warnings, "warning", "warnings"),
+        (unknown, "unknown", "unknown"),
     ] {
+        let names = names(&found);
         match found.len() {
             0 => {}
-            1 => counts.push(format!("1 {one}")),
-            count => counts.push(format!("{count} {many}")),
+            1 => counts.push(format!("1 {one} ({names})")),
+            count => counts.push(format!("{count} {many} ({names})")),
         }
     }
-    // Whoever has a problem looks there first.
-    let worst = if problems.is_empty() {
-        warnings
-    } else {
-        problems
-    };
-    if counts.is_empty() {
-        return "all is well".to_owned();
-    }
-    if worst.is_empty() {
-        return format!(
+    match (counts.is_empty(), is_wrong) {
+        (true, _) => "all is well".to_owned(),
+        (false, true) => counts.join(", "),
+        (false, false) => format!(
             "nothing is wrong as far as could be seen; {}",
             counts.join(", ")
-        );
+        ),
     }
+}
+
+/// What findings are about, each once.
+fn names(findings: &[&Finding]) -> String {
     let mut names: Vec<String> = Vec::new();
-    for finding in worst {
+    for finding in findings {
         let name = match &finding.agent {
             Some(agent) => format!("{} of {agent}", finding.name),
             None => finding.name.to_owned(),
@@ -201,7 +200,7 @@ fn conclusion(checks: &[Finding]) -> String {
             names.push(name);
         }
     }
-    format!("{}: {}", counts.join(", "), names.join(", "))
+    names.join(", ")
 }
 
 #[cfg(test)]
@@ -225,13 +224,13 @@ mod tests {
         let table = [
             (vec![ok()], (0, false, "all is well")),
             (vec![], (0, false, "all is well")),
-            (vec![ok(), warning()], (0, false, "1 warning: timer")),
+            (vec![ok(), warning()], (0, false, "1 warning (timer)")),
             (
                 vec![ok(), Finding::for_root("journal", "closed")],
                 (
                     0,
                     false,
-                    "nothing is wrong as far as could be seen; 1 unknown",
+                    "nothing is wrong as far as could be seen; 1 unknown (journal)",
                 ),
             ),
             (
@@ -241,11 +240,15 @@ mod tests {
                     problem("key", 23).of("web"),
                     problem("key", 23).of("web"),
                 ],
-                (23, true, "3 problems, 1 warning: server, key of web"),
+                (
+                    23,
+                    true,
+                    "3 problems (server, key of web), 1 warning (timer)",
+                ),
             ),
             (
                 vec![problem("disk", 26), problem("journal", 32)],
-                (32, true, "2 problems: disk, journal"),
+                (32, true, "2 problems (disk, journal)"),
             ),
         ];
         for (checks, (code, failed, message)) in table {

@@ -108,7 +108,7 @@ agent demo
   warning hold   held
           hint: agent-updater unhold demo
 
-1 problem, 1 warning: timer
+1 problem (timer), 1 warning (hold of demo)
 ";
         assert_eq!(rendered(findings(), false), expected);
     }

@@ -208,6 +208,7 @@ mod tests {
                     state,
                     restarts: if crashed { 7 } else { 0 },
                     main_pid: None,
+                    invocation: None,
                     can_reload: false,
                 }),
                 enabled: Some(enabled.to_owned()),

@@ -43,10 +43,12 @@ pub(super) fn known(
         now,
         ..
     } = *question;
-    // A kept document that is still confirmed, or the answer that there is none.
+    // What came last: a document that cannot be used, the kept one, or the answer that there is none.
     let last = || {
         let asked_at = memory.asked_at?;
-        let answer = if memory.kept.is_some() && memory.missing_since.is_none() {
+        let answer = if let Some(why) = &memory.unreadable {
+            ScheduleAnswer::Failed(why.clone())
+        } else if memory.kept.is_some() && memory.missing_since.is_none() {
             ScheduleAnswer::NotModified
         } else {
             ScheduleAnswer::Absent

@@ -34,6 +34,8 @@ pub struct Examination {
     pub restarts: Option<u64>,
     /// The unit's main process, where there is one.
     pub main_pid: Option<u32>,
+    /// Systemd's id of the unit's present start.
+    pub invocation: Option<String>,
 }
 
 /// Examines the agent. One look when all is well; a suspicion is watched for `confirm`, which is
@@ -56,6 +58,7 @@ pub async fn examine(
         health: verdict(&samples),
         restarts: unit.map(|unit| unit.restarts),
         main_pid: unit.and_then(|unit| unit.main_pid),
+        invocation: unit.and_then(|unit| unit.invocation.clone()),
     }
 }
 

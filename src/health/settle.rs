@@ -142,6 +142,10 @@ fn examination(sample: &Sample, health: Health) -> Examination {
         health,
         restarts: sample.unit.as_ref().map(|unit| unit.restarts),
         main_pid: sample.unit.as_ref().and_then(|unit| unit.main_pid),
+        invocation: sample
+            .unit
+            .as_ref()
+            .and_then(|unit| unit.invocation.clone()),
     }
 }
 
@@ -156,6 +160,7 @@ mod tests {
                 state,
                 restarts,
                 main_pid,
+                invocation: None,
                 can_reload: false,
             }),
             probes: Vec::new(),

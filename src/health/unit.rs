@@ -2,7 +2,7 @@ use adapters::{CommandOutput, CommandSpec, Interruption};
 use std::time::Duration;
 
 /// The properties that are asked for; names as in org.freedesktop.systemd1(5).
-const PROPERTIES: &str = "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,CanReload,Type,RemainAfterExit";
+const PROPERTIES: &str = "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,CanReload,Type,RemainAfterExit,InvocationID";
 
 /// Asks systemd for one unit. Needs neither root nor a password agent.
 pub fn query(unit: &str) -> CommandSpec {
@@ -66,6 +66,8 @@ pub struct UnitSample {
     pub restarts: u64,
     /// Its main process, if it has one.
     pub main_pid: Option<u32>,
+    /// Systemd's id of this start of it, which no other start has, not even after a reboot.
+    pub invocation: Option<String>,
     /// Whether it can be reloaded, which is kinder to its sessions than a restart.
     pub can_reload: bool,
 }
@@ -77,6 +79,7 @@ impl UnitSample {
             state: UnitState::Unknown(why.into()),
             restarts: 0,
             main_pid: None,
+            invocation: None,
             can_reload: false,
         }
     }
@@ -102,6 +105,7 @@ impl UnitSample {
                 state: UnitState::OneShot,
                 restarts: 0,
                 main_pid: None,
+                invocation: None,
                 can_reload: false,
             };
         }
@@ -124,6 +128,7 @@ impl UnitSample {
             state,
             restarts: property("NRestarts").parse().unwrap_or(0),
             main_pid: property("MainPID").parse().ok().filter(|pid| *pid != 0),
+            invocation: Some(property("InvocationID").to_owned()).filter(|id| !id.is_empty()),
             can_reload: property("CanReload") == "yes",
         }
     }

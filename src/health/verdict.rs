@@ -139,6 +139,7 @@ mod tests {
                 state,
                 restarts,
                 main_pid: None,
+                invocation: None,
                 can_reload: false,
             }),
             probes,

@@ -131,6 +131,7 @@ fn target(server: &str, facts: &Facts) -> TargetReport {
             .value()
             .map(|critical| *critical == Critical::Yes),
         critical_read_at: facts.critical.read_at(),
+        asked_by: None,
         server: server.to_owned(),
         fetched_at: facts.target.read_at(),
     }
@@ -227,6 +228,10 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
             Some(when) => format!("{versions} is waiting for the window on {when}"),
             None => format!("{versions} is waiting: {}", gate.value),
         },
+        Verdict::Stop(GateName::Timing, Reason::ScheduleUnconfirmed) => match when {
+            Some(when) => format!("{versions} is waiting: {}, from {when} on", gate.value),
+            None => format!("{versions} is waiting: {}", gate.value),
+        },
         Verdict::Stop(GateName::Timing | GateName::Freeze | GateName::Hold, _)
         | Verdict::Stop(GateName::Quarantine, Reason::BackingOff) => match when {
             Some(when) => format!("{versions} is waiting: {}, until {when}", gate.value),
@@ -262,7 +267,10 @@ fn opened_by(timing: Timing, facts: &Facts) -> String {
 /// The way out of a reason, where there is one that holds everywhere.
 pub fn hint(reason: Reason, agent: &str) -> Option<String> {
     let text = match reason {
-        Reason::OutsideWindow | Reason::WindowClosing | Reason::Spread | Reason::ScheduleUnconfirmed => {
+        Reason::ScheduleUnconfirmed => {
+            format!("publish the schedule again, or stop it by `agent-updater hold {agent}`; `run --now {agent}` does not wait")
+        }
+        Reason::OutsideWindow | Reason::WindowClosing | Reason::Spread => {
             format!("`agent-updater run --now {agent}` does not wait")
         }
         Reason::BackingOff => format!("`agent-updater run --now {agent}` does not wait"),

@@ -175,6 +175,9 @@ pub struct TargetReport {
     /// When that was read. UTC.
     #[serde(default)]
     pub critical_read_at: Option<DateTime<Utc>>,
+    /// The operator's command that names it instead of the version server, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
     /// The version server.
     pub server: String,
     /// When it answered. UTC.

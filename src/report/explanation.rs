@@ -112,7 +112,12 @@ fn found(page: &mut Page<impl Write>, agent: &AgentReport, ages: Ages) -> io::Re
     };
     let version = version.as_deref().unwrap_or("not known");
     let age = ages.of(*fetched_at);
-    page.fact("wanted", &format!("{version}{critical}{age}, by {server}"))?;
+    let by = match (&agent.target.asked_by, server.as_str()) {
+        (Some(command), _) => format!(", by `{command}`"),
+        (None, "") => String::new(),
+        (None, server) => format!("{critical}{age}, by {server}"),
+    };
+    page.fact("wanted", &format!("{version}{by}"))?;
     if let Some(since) = agent.pending_since {
         page.fact("due since", &words::moment(since, ages.now))?;
     }
@@ -122,7 +127,13 @@ fn found(page: &mut Page<impl Write>, agent: &AgentReport, ages: Ages) -> io::Re
     };
     let verdict = agent.health.verdict.replace('_', " ");
     let age = ages.of(agent.health.read_at);
-    page.fact("health", &format!("{verdict}{evidence}{age}"))
+    // Nobody looks while there is nothing to do.
+    let was = if age.is_empty() {
+        ""
+    } else {
+        "not looked at; was "
+    };
+    page.fact("health", &format!("{was}{verdict}{age}{evidence}"))
 }
 
 /// Where the windows come from, and the next ones.

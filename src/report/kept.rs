@@ -41,7 +41,8 @@ fn name_all_gates(report: &mut AgentReport) {
     }
     for name in LATER {
         if !has(report, name) {
-            let gate = Gate::not_looked_at(name, "not looked at before a change is due");
+            let gate =
+                Gate::not_looked_at(name, "not looked at: it is asked when a change may be made");
             report.gates.push(gate);
         }
     }

@@ -17,6 +17,17 @@ pub fn both_zones(instant: DateTime<Utc>) -> String {
     format!("{utc}, {}", local.format("%a %H:%M local time"))
 }
 
+/// What began a change, for a person: a reason string or a command.
+pub fn trigger(trigger: &str) -> String {
+    match trigger {
+        "forced" => "run --now".to_owned(),
+        "unhealthy" => "early: it was unhealthy before".to_owned(),
+        "critical" => "early: critical".to_owned(),
+        "outside_compatible_range" => "early: the cluster did not support it".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
 /// From when to when, in UTC and, where it differs, in the host's zone; days are named once.
 pub fn span(start: DateTime<Utc>, stop: DateTime<Utc>) -> String {
     let utc = between(&start, &stop, "UTC");

@@ -58,6 +58,8 @@ pub struct AgentState {
     pub pin: Option<PinRecord>,
     /// Since when every tick meets a fault from outside that may pass. UTC.
     pub failing_since: Option<DateTime<Utc>>,
+    /// Whether that is a fault of the version server, which its next good answer ends.
+    pub failing_at_server: bool,
     /// Since when the agent was found unhealthy at every look. UTC.
     pub unhealthy_since: Option<DateTime<Utc>>,
     /// What came of every attempt so far.
@@ -74,6 +76,8 @@ pub struct ScheduleMemory {
     pub kept: Option<Kept<String>>,
     /// When the server was last asked successfully, whatever it said. UTC.
     pub asked_at: Option<DateTime<Utc>>,
+    /// Why the document that came last cannot be used.
+    pub unreadable: Option<String>,
     /// Since when no schedule counts any more, or can be read. UTC.
     pub missing_since: Option<DateTime<Utc>>,
 }
@@ -112,6 +116,9 @@ pub struct Failures {
 pub struct RestartPending {
     /// The unit's main process.
     pub main_pid: u32,
+    /// Systemd's id of the start that it comes from: a number of a process comes again after a reboot.
+    #[serde(default)]
+    pub invocation: Option<String>,
     /// Native version that it runs.
     pub running: NativeVersion,
     /// Native version that is installed.

@@ -4,7 +4,7 @@ use super::Context;
 use super::offer::{prepared, views};
 use crate::change;
 use crate::decision::authorize::describe;
-use crate::decision::{Decision, RepositoryFacts, Verdict, authorize};
+use crate::decision::{Decision, Gate, Reason, RepositoryFacts, Verdict, authorize};
 use crate::gather::{Gathered, Sources};
 use crate::outcome::State;
 use crate::repair;
@@ -112,10 +112,22 @@ pub(super) async fn dry_run<R: Runner>(
         build::authorized(report, gates, &report.name.clone());
         build::advised(report, prepared.hint);
     } else {
+        foretell(report, &gates, prepared.hint);
         report.gates.extend(gates);
     }
     report.changed = report.state == State::WouldUpdate;
     Ok(())
+}
+
+/// Says of a change that has to wait what would become of it then, as things are.
+fn foretell(report: &mut AgentReport, gates: &[Gate], hint: Option<String>) {
+    let mut closed = gates.iter().filter(|gate| gate.open == Some(false));
+    if let (State::Waiting, Some(gate)) = (report.state, closed.next()) {
+        let text = format!("; as things are it would be refused then: {}", gate.value);
+        report.message.push_str(&text);
+        let reason = gate.reason.unwrap_or(Reason::InternalError);
+        report.hint = hint.or_else(|| build::hint(reason, &report.name));
+    }
 }
 
 /// What the package manager says it would change, one line for each package. dnf does not say from

@@ -340,9 +340,10 @@ fn note_health(state: &mut AgentState, report: &AgentReport, now: DateTime<Utc>)
 }
 
 /// Remembers since when a fault from outside lasts. A tick that only waits did not ask the
-/// repository, and is no sign that it is well again.
+/// repository, and is no sign that it is well again; of the version server it is one.
 fn note_failing(state: &mut AgentState, report: &mut AgentReport, now: DateTime<Utc>) {
-    state.failing_since = if outcome::may_pass(report.exit_code) {
+    let fails = outcome::may_pass(report.exit_code);
+    state.failing_since = if fails {
         // A clock that was set back starts the count anew.
         Some(
             state
@@ -353,9 +354,15 @@ fn note_failing(state: &mut AgentState, report: &mut AgentReport, now: DateTime<
     } else {
         state
             .failing_since
-            .filter(|_| report.state == State::Waiting)
+            .filter(|_| report.state == State::Waiting && !state.failing_at_server)
     };
-    report.failing_since = state.failing_since;
+    state.failing_at_server = state.failing_since.is_some()
+        && matches!(
+            report.reason,
+            Reason::VersionServerUnreachable | Reason::VersionServerInvalid
+        );
+    // Of what this run did not meet nobody is told.
+    report.failing_since = state.failing_since.filter(|_| fails);
 }
 
 /// The kept state. Only root can read it; an ordinary user's dry run goes without, and says so.

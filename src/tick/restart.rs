@@ -2,9 +2,10 @@
 
 use crate::decision::Reason;
 use crate::gather::{Gathered, Sources, find_unit};
-use crate::health::unit::{UnitSample, query};
+use crate::health::unit::{UnitSample, UnitState, query};
 use crate::outcome::State;
 use crate::report::AgentReport;
+use crate::state::agent::RestartPending;
 use adapters::{Installed, Runner};
 
 /// Looks whether the process of the last update still is the old one. Nothing is asked where none was.
@@ -32,7 +33,7 @@ pub(super) async fn pending<R: Runner>(
     let Ok(output) = sources.runner.run(&query(unit)).await else {
         return;
     };
-    if UnitSample::read(unit, &output).main_pid != Some(pending.main_pid) {
+    if is_another(&UnitSample::read(unit, &output), &pending) {
         gathered.state.restart_pending = None;
         return;
     }
@@ -53,5 +54,38 @@ pub(super) async fn pending<R: Runner>(
         report.hint = Some(format!(
             "`systemctl restart {unit}` when its sessions may end"
         ));
+    }
+}
+
+/// Whether another process than the remembered one runs; one that cannot be asked about may be the same.
+fn is_another(sample: &UnitSample, pending: &RestartPending) -> bool {
+    !matches!(sample.state, UnitState::Unknown(_))
+        && (sample.main_pid != Some(pending.main_pid) || sample.invocation != pending.invocation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adapters::NativeVersion;
+
+    #[test]
+    fn a_number_of_a_process_comes_again_and_no_answer_is_none() {
+        let pending = RestartPending {
+            main_pid: 33,
+            invocation: Some("a".to_owned()),
+            running: NativeVersion::debian("1.0.0").unwrap(),
+            installed: NativeVersion::debian("1.1.0").unwrap(),
+        };
+        let sample = |main_pid, invocation: &str| UnitSample {
+            state: UnitState::Active,
+            restarts: 0,
+            main_pid: Some(main_pid),
+            invocation: Some(invocation.to_owned()),
+            can_reload: false,
+        };
+        assert!(!is_another(&sample(33, "a"), &pending));
+        assert!(is_another(&sample(34, "a"), &pending), "reloaded");
+        assert!(is_another(&sample(33, "b"), &pending), "after a reboot");
+        assert!(!is_another(&UnitSample::unknown("no D-Bus"), &pending));
     }
 }

@@ -282,14 +282,16 @@ fn remember<R: Runner>(
         .examination
         .as_ref()
         .and_then(|examination| examination.restarts);
-    let main_pid = applied.examination.as_ref().and_then(|now| now.main_pid);
-    state.restart_pending = main_pid
-        .filter(|_| applied.reason == Reason::RestartPending)
-        .map(|main_pid| RestartPending {
-            main_pid,
+    let examination = applied.examination.as_ref();
+    let examination = examination.filter(|_| applied.reason == Reason::RestartPending);
+    state.restart_pending = examination.and_then(|now| {
+        Some(RestartPending {
+            main_pid: now.main_pid?,
+            invocation: now.invocation.clone(),
             running: change.from.clone(),
             installed: change.to.clone(),
-        });
+        })
+    });
     let by_hand = change.hold.as_ref().filter(|_| is_new && good);
     let went_back = by_hand.is_some_and(|hold| hold.placed_by == ROLLBACK);
     // Whoever goes back by hand found bad what no probe sees.

@@ -289,7 +289,7 @@ fn a_run_by_hand_in_a_unit_tells_the_same_as_one_in_process() {
         forced.all()
     );
     assert_eq!(agent["last_attempt"]["trigger"], "forced");
-    assert_eq!(agent["message"], "updated 1.0.0 → 1.1.0 (forced)");
+    assert_eq!(agent["message"], "updated 1.0.0 → 1.1.0 (run --now)");
     assert_eq!(forced.json()["changed"], true);
     // Its progress is to be seen where the operator waits.
     assert!(forced.stderr.contains("updating"), "{}", forced.all());

@@ -78,7 +78,7 @@ with_each_manager! {
         line(text, &["demo", "operator", "hold placed: audit, [31m ticket 4711"]);
         line(text, &["demo", "root", "hold released"]);
         line(text, &["-", "operator", "found the configuration changed: config.d/freeze.toml added 20"]);
-        line(text, &["demo", "operator", " s", "5.2.0 was unhealthy and 1.1.0 is back: ", "503", "(forced)"]);
+        line(text, &["demo", "operator", " s", "5.2.0 was unhealthy and 1.1.0 is back: ", "503", "(run --now)"]);
         line(text, &["demo", "operator", "5.2.0 allowed again: a probe was wrong"]);
         let times: Vec<_> = text.lines().skip(1).map(|line| &line[..19]).collect();
         assert!(times.is_sorted(), "newest last: {text}");
@@ -231,7 +231,7 @@ fn a_change_that_another_run_ends_still_is_of_whoever_began_it() {
         "{updated:?}"
     );
     let table = host.updater(&["history"]).stdout;
-    line(&table, &["operator", "updated 1.0.0 → 1.1.0 (forced)"]);
+    line(&table, &["operator", "updated 1.0.0 → 1.1.0 (run --now)"]);
 }
 
 #[test]

@@ -295,3 +295,28 @@ fn when_the_server_is_away_the_kept_one_is_shown_with_its_age() {
         frozen.all()
     );
 }
+
+#[test]
+fn an_idle_host_says_each_time_that_the_schedule_cannot_be_read() {
+    let host = Host::up(&Setup::new("apt"));
+    host.server.set("/version", Reply::ok("1.0.0"));
+    let broken = "<html>maintenance</html>";
+    // None was ever there: the server is asked once, and its answer stands until it is asked again.
+    host.server.set("/schedule", Reply::ok(broken));
+    for _ in 0..2 {
+        let run = host.updater(&["run", "--json"]);
+        let source = run.agent()["schedule"]["source"].to_string();
+        assert!(source.contains("cannot be read"), "{}", run.all());
+    }
+    // A kept one goes on, loudly.
+    host.server.set("/schedule", Reply::ok(future_window()));
+    assert_eq!(host.updater_ahead(7 * 60, &["run"]).code, 0);
+    host.server.set("/schedule", Reply::ok(broken));
+    for minutes in [14 * 60, 14 * 60 + 30] {
+        let run = host.updater_ahead(minutes, &["run", "--json"]);
+        let agent = run.agent();
+        let warnings = agent["warnings"].to_string();
+        assert!(warnings.contains("the kept one goes on"), "{}", run.all());
+        assert_eq!(agent["schedule"]["next"].as_array().map(Vec::len), Some(1));
+    }
+}

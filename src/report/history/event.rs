@@ -53,7 +53,7 @@ fn change(event: &Recorded) -> String {
         str::to_owned,
     );
     match event.text("trigger") {
-        Some(trigger) => format!("{what} ({})", spoken(trigger)),
+        Some(trigger) => format!("{what} ({})", words::trigger(trigger)),
         None => what,
     }
 }
@@ -226,7 +226,7 @@ mod tests {
             (
                 json!({"reason": "rolled_back", "from": "1", "to": "2", "trigger": "critical",
                        "message": "2 was unhealthy and 1 is back: the unit failed\n\u{1b}[31m(exit-code)"}),
-                "2 was unhealthy and 1 is back: the unit failed [31m(exit-code) (critical)",
+                "2 was unhealthy and 1 is back: the unit failed [31m(exit-code) (early: critical)",
             ),
             (
                 json!({"reason": "disk_full", "from": "1", "to": "2", "trigger": "no_schedule"}),

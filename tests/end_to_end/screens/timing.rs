@@ -171,7 +171,7 @@ fn the_schedule_is_gone() {
         "schedule-gone",
         "the schedule that was there is gone",
         &["status"],
-        "it counts as no schedule if a later tick finds the same",
+        "if a later run finds the same, changes are taken at once",
     );
 }
 
