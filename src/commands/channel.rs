@@ -1,4 +1,7 @@
+use super::operator::refuse;
 use crate::cli::ChannelCommand;
+use crate::decision::Reason;
+use crate::outcome::exit_code;
 use crate::version_server::channel::{self, Contents};
 
 use crate::version_server::{Embedded, ScheduleAnswer, ServerError, TlsFiles};
@@ -25,7 +28,24 @@ pub(super) async fn run(command: &ChannelCommand, now: DateTime<Utc>) -> Result<
                 critical: *critical,
                 schedule: schedule.as_ref().map(read).transpose()?,
             };
-            channel::set(folder, &change)?;
+            if let Err(error) = channel::set(folder, &change) {
+                // What was typed or written is wrong, and nothing was changed.
+                let is_input = !error.chain().any(<dyn std::error::Error>::is::<io::Error>);
+                if !is_input {
+                    return Err(error);
+                }
+                let hint = schedule.as_ref().map(|file| {
+                    format!(
+                        "`agent-updater schedule --check {}` shows the place of a mistake in the schedule",
+                        file.display()
+                    )
+                });
+                let text = format!("{error:#}");
+                let (message, own) = text.split_once("\nhint: ").unwrap_or((&text, ""));
+                let hint = hint.unwrap_or_else(|| "a version is X.Y.Z, or `none`".to_owned());
+                refuse(message, if own.is_empty() { &hint } else { own });
+                return Ok(exit_code(Reason::ConfigurationInvalid));
+            }
         }
         ChannelCommand::Show { channel } => {
             let contents = channel::read(&channel::location(channel)?, now).await?;

@@ -85,6 +85,7 @@ pub(crate) async fn examine<R: Runner>(
     let mut report = decided(name, &sources, &mut gathered, &decision);
     gathered.server_hint = hint;
     dry_run::running(&sources, &gathered, &mut report).await;
+    dry_run::repair(context, &sources, &gathered, &mut report);
     report.pin = pin::of_host(
         policy.pin,
         context.layout,
