@@ -162,7 +162,12 @@ fn refresh() {
             case.adapter().read_refresh(&case.output())
         };
         assert_eq!(read("refresh-good"), Ok(()), "{kind}");
-        for situation in ["refresh-wrong", "refresh-unsigned"] {
+        // The last: all but the signature is there, for which the server answers 503.
+        for situation in [
+            "refresh-wrong",
+            "refresh-unsigned",
+            "refresh-signature-busy",
+        ] {
             let read = read(situation);
             assert!(
                 matches!(read, Err(Failure::Untrusted(_))),
@@ -175,8 +180,20 @@ fn refresh() {
                 read("refresh-wrong-sqv"),
                 Err(Failure::Untrusted(_))
             ));
+            // The signature is answered with 410.
+            assert!(matches!(
+                read("refresh-signature-gone"),
+                Err(Failure::Untrusted(_))
+            ));
         }
-        for situation in ["refresh-unreachable", "refresh-missing"] {
+        // The last two: the server answers 503 and 410 to everything. Of the latter apt also says that
+        // the repository is not signed.
+        for situation in [
+            "refresh-unreachable",
+            "refresh-missing",
+            "refresh-busy",
+            "refresh-gone",
+        ] {
             let read = read(situation);
             assert!(
                 matches!(read, Err(Failure::Offline(_))),

@@ -13,6 +13,7 @@ lay_out() {
     install -D -m 0644 scripts/agent-updater.cron "$folder/etc/cron.d/agent-updater"
     install -D -m 0644 src/config/example.toml "$folder/usr/share/agent-updater/example.toml"
     install -D -m 0644 src/report/schema.json "$folder/usr/share/agent-updater/schema.json"
+    install -D -m 0644 src/state/history/schema.json "$folder/usr/share/agent-updater/history.schema.json"
     for file in scripts/monitoring/alerts.yml scripts/monitoring/alerts.test.yml \
         scripts/monitoring/dashboard.json systemd/metrics-folder.conf; do
         install -D -m 0644 "$file" "$folder/usr/share/agent-updater/monitoring/$(basename "$file")"

@@ -48,15 +48,26 @@ pub(super) fn uptime() -> Option<Duration> {
 
 /// The name of the cron that runs, if one does.
 pub(super) fn cron() -> Option<&'static str> {
-    let names: Vec<String> = fs::read_dir("/proc")
-        .ok()?
-        .flatten()
-        .filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok())
-        .map(|name| name.trim().to_owned())
-        .collect();
-    ["cron", "crond", "fcron", "busybox"]
-        .into_iter()
-        .find(|wanted| names.iter().any(|name| name == wanted))
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    processes
+        .filter_map(|entry| {
+            let name = fs::read_to_string(entry.path().join("comm")).ok()?;
+            let called = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            cron_in(&name, &called)
+        })
+        .min()
+}
+
+/// The cron that a process is, by its name and its command line, whose words end with a zero byte.
+fn cron_in(name: &str, called: &[u8]) -> Option<&'static str> {
+    let mut words = called.split(|byte| *byte == 0);
+    match name.trim() {
+        "cron" => Some("cron"),
+        "crond" => Some("crond"),
+        // One program with many names: a shell of that name calls nothing.
+        "busybox" if words.any(|word| word == b"crond") => Some("busybox crond"),
+        _ => None,
+    }
 }
 
 /// Whether the clock is synchronised, in timedatectl's words.
@@ -264,6 +275,22 @@ mod tests {
         fs::write(folder.join("const.py"), "CONF=1\nVERSION='4.14.0'\n").unwrap();
         assert_eq!(dnf_version(&layout).as_deref(), Some("4.14.0"));
         assert_eq!(dnf_version(&Layout::new(Path::new("/nonexistent"))), None);
+    }
+
+    #[test]
+    fn only_cron_is_taken_for_cron() {
+        let table: [(&str, &[u8], Option<&str>); 6] = [
+            ("cron\n", b"/usr/sbin/cron\0-f\0", Some("cron")),
+            ("crond\n", b"/usr/sbin/crond\0-n\0", Some("crond")),
+            ("busybox\n", b"busybox\0crond\0-f\0", Some("busybox crond")),
+            ("busybox\n", b"busybox\0sh\0-c\0exec crond\0", None),
+            ("busybox\n", b"", None),
+            // It has tables of its own and does not read /etc/cron.d.
+            ("fcron\n", b"fcron\0", None),
+        ];
+        for (name, called, expected) in table {
+            assert_eq!(cron_in(name, called), expected, "{name}");
+        }
     }
 
     #[test]

@@ -26,8 +26,7 @@ pub fn render(out: &mut impl Write, examination: &Examination, form: Form) -> io
                 Some(agent) => ("agent", agent),
                 None => ("host", &examination.host),
             };
-            let title = page.paint(Style::new().bold(), &format!("{word} {name}"));
-            page.text("", 0, &title)?;
+            page.painted("", 0, Style::new().bold(), &format!("{word} {name}"))?;
             heading = Some(&finding.agent);
         }
         line(&mut page, finding, column)?;
@@ -37,8 +36,7 @@ pub fn render(out: &mut impl Write, examination: &Examination, form: Form) -> io
     }
     let worst = examination.checks.iter().map(|finding| finding.verdict);
     let style = style(worst.max().unwrap_or(Verdict::Ok)).bold();
-    let message = page.paint(style, &examination.message);
-    page.text("", 0, &message)
+    page.painted("", 0, style, &examination.message)
 }
 
 fn line(page: &mut Page<impl Write>, finding: &Finding, column: usize) -> io::Result<()> {

@@ -152,17 +152,33 @@ pub(super) fn of_cron(has_file: bool, daemon: Option<&str>) -> Finding {
     }
 }
 
-/// How long ago the last run was.
-pub(super) fn last_run(at: Option<DateTime<Utc>>, is_armed: bool, now: DateTime<Utc>) -> Finding {
+/// How long ago the last run was; `at` is its end, `uptime` the time since boot.
+pub(super) fn last_run(
+    at: Option<DateTime<Utc>>,
+    uptime: Option<Duration>,
+    is_armed: bool,
+    now: DateTime<Utc>,
+) -> Finding {
     const NAME: &str = "last run";
-    match at {
-        None => Finding::ok(NAME, "none since boot"),
-        Some(at) if is_armed && now - at > SILENCE => Finding::warning(
+    const HINT: &str =
+        "journalctl -u agent-updater -n 50; systemctl list-timers agent-updater.timer";
+    let uptime = uptime.and_then(|uptime| TimeDelta::from_std(uptime).ok());
+    match (at, uptime) {
+        (None, Some(uptime)) if is_armed && uptime > SILENCE => Finding::warning(
+            NAME,
+            format!(
+                "none since boot, {}, although the timer is armed",
+                words::distance(-uptime)
+            ),
+            HINT,
+        ),
+        (None, _) => Finding::ok(NAME, "none since boot"),
+        (Some(at), _) if is_armed && now - at > SILENCE => Finding::warning(
             NAME,
             format!("{}, although the timer is armed", words::moment(at, now)),
-            "journalctl -u agent-updater -n 50; systemctl list-timers agent-updater.timer",
+            HINT,
         ),
-        Some(at) => Finding::ok(NAME, words::moment(at, now)),
+        (Some(at), _) => Finding::ok(NAME, words::moment(at, now)),
     }
 }
 
@@ -271,12 +287,23 @@ mod tests {
     #[test]
     fn a_long_silence_is_one_only_where_the_timer_is_armed() {
         let now: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().unwrap();
-        let at =
-            |hours, is_armed| last_run(Some(now - TimeDelta::hours(hours)), is_armed, now).verdict;
+        let up = |hours: u64| Some(Duration::from_secs(hours * 3600));
+        let at = |hours, is_armed| {
+            last_run(Some(now - TimeDelta::hours(hours)), up(9), is_armed, now).verdict
+        };
         assert_eq!(at(1, true), Verdict::Ok);
         assert_eq!(at(3, true), Verdict::Warning);
         assert_eq!(at(3, false), Verdict::Ok);
-        assert_eq!(last_run(None, true, now).verdict, Verdict::Ok);
+        let never = |uptime, is_armed| last_run(None, uptime, is_armed, now);
+        assert_eq!(never(up(1), true).verdict, Verdict::Ok);
+        assert_eq!(never(up(9), false).verdict, Verdict::Ok);
+        assert_eq!(never(None, true).verdict, Verdict::Ok);
+        let silent = never(up(9), true);
+        assert_eq!(silent.verdict, Verdict::Warning);
+        assert!(
+            silent.found.starts_with("none since boot, 9 h 0 min ago"),
+            "{silent:?}"
+        );
     }
 
     #[test]

@@ -49,8 +49,8 @@ pub fn render(
         // Before the first event is the head of the table.
         let Some(event) = number.checked_sub(1).and_then(|number| events.get(number)) else {
             let bold = Style::new().bold();
-            let (first, last) = (page.paint(bold, &line), page.paint(bold, "WHAT AND WHY"));
-            page.text(&first, hang, &last)?;
+            let first = page.paint(bold, &line);
+            page.painted(&first, hang, bold, "WHAT AND WHY")?;
             continue;
         };
         let style = match event::tone(event) {
@@ -58,8 +58,7 @@ pub fn render(
             Tone::Plain => Style::new(),
             Tone::Bad => AnsiColor::Red.on_default(),
         };
-        let text = page.paint(style, &what(event));
-        page.text(&line, hang, &text)?;
+        page.painted(&line, hang, style, &what(event))?;
         if long {
             for (label, text) in facts(event, name) {
                 page.fact(label, &plain(&text))?;

@@ -42,12 +42,14 @@ impl<W: Write> Page<W> {
         Self { out, form }
     }
 
-    /// The text in that style, where there are colours.
+    /// The text in that style, where there are colours. Of the text itself nothing reaches a terminal
+    /// as a command; see [`visible`].
     pub fn paint(&self, style: Style, text: &str) -> String {
+        let text = visible(text);
         if self.form.color && !text.is_empty() {
             format!("{style}{text}{style:#}")
         } else {
-            text.to_owned()
+            text
         }
     }
 
@@ -56,8 +58,20 @@ impl<W: Write> Page<W> {
         writeln!(self.out)
     }
 
-    /// Writes text after `first`, wrapped; later lines begin at column `hang`.
+    /// Writes text after `first`, wrapped; later lines begin at column `hang`. `first` may be painted.
     pub fn text(&mut self, first: &str, hang: usize, text: &str) -> io::Result<()> {
+        self.painted(first, hang, Style::new(), text)
+    }
+
+    /// Writes text in that style, as [`Page::text`] does.
+    pub fn painted(
+        &mut self,
+        first: &str,
+        hang: usize,
+        style: Style,
+        text: &str,
+    ) -> io::Result<()> {
+        let text = self.paint(style, text);
         let Some(width) = self.form.width else {
             let one_line = text.replace('\n', " ");
             return writeln!(self.out, "{first}{one_line}");
@@ -68,7 +82,7 @@ impl<W: Write> Page<W> {
             .subsequent_indent(&indent)
             .break_words(false)
             .word_splitter(WordSplitter::NoHyphenation);
-        for line in textwrap::wrap(&glued(text), options) {
+        for line in textwrap::wrap(&glued(&text), options) {
             let line = line.replace(GLUE, " ");
             writeln!(self.out, "{}", line.trim_end())?;
         }
@@ -91,11 +105,12 @@ impl<W: Write> Page<W> {
     /// reads them.
     pub fn command(&mut self, command: &str) -> io::Result<()> {
         const INDENT: &str = "    ";
+        let command = visible(command);
         // Room for the backslash.
         let width = self.form.width.map(|width| width.max(NARROWEST) - 2);
         let mut line = INDENT.to_owned();
         let mut is_empty = true;
-        for word in shell_words(command) {
+        for word in shell_words(&command) {
             let full = width.is_some_and(|width| {
                 textwrap::core::display_width(&line) + 1 + textwrap::core::display_width(word)
                     > width
@@ -113,6 +128,12 @@ impl<W: Write> Page<W> {
         }
         writeln!(self.out, "{line}")
     }
+}
+
+/// Text without what a terminal would take for a command: an operator's reason, a package's script and
+/// a server can say anything. Ends of lines stay.
+pub(super) fn visible(text: &str) -> String {
+    text.replace(|letter: char| letter.is_control() && letter != '\n', " ")
 }
 
 /// Columns of a label.
@@ -180,6 +201,35 @@ mod tests {
             "  schedule     a word, another word, and so on until the\n\
              \x20              line is full at some column\n"
         );
+    }
+
+    #[test]
+    fn only_our_own_paint_reaches_a_terminal() {
+        const HOSTILE: &str = "a\u{1b}[31mb\u{9b}2J\tc\rd\u{7}";
+        const SHOWN: &str = "a [31mb 2J c d ";
+        let red = anstyle::AnsiColor::Red.on_default();
+        for (color, width) in [(false, None), (true, None), (true, Some(80))] {
+            let mut out = Vec::new();
+            let mut page = Page::new(&mut out, Form { color, width });
+            let name = page.paint(red, HOSTILE);
+            page.text(&name, 0, HOSTILE).unwrap();
+            page.painted("", 0, red, HOSTILE).unwrap();
+            page.fact("reason", HOSTILE).unwrap();
+            page.command(HOSTILE).unwrap();
+            let mut text = String::from_utf8(out).unwrap();
+            assert_eq!(
+                text.contains(&format!("{red}{SHOWN}{red:#}")),
+                color,
+                "{text:?}"
+            );
+            for ours in [red, Style::new().dimmed()] {
+                text = text.replace(&ours.to_string(), "");
+                text = text.replace(&format!("{ours:#}"), "");
+            }
+            let left = text.replace('\n', "");
+            assert!(!left.contains(char::is_control), "{left:?}");
+            assert!(left.matches("a [31mb 2J c d").count() >= 4, "{left:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is allowed in a schedule and yet seldom meant.
 
-use super::{Freeze, Opening, Schedule};
+use super::{Freeze, Opening, Schedule, Window};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The longest time between two looks of a host: the timer's 15 minutes, and its delay of up to 30.
@@ -55,10 +55,17 @@ pub fn lint(schedule: &Schedule, hosts: &Hosts<'_>, now: DateTime<Utc>) -> Vec<R
         .chain(schedule.upcoming(now, LOOKED_AT))
         .collect();
     let Some(first) = openings.first() else {
-        return vec![Remark::new(
-            "no window has its end in the future, which counts as no schedule: changes are taken at once",
-            "add a window, or a `cron` line, which has no end",
-        )];
+        let mut windows = schedule.document().windows().iter();
+        let text = "no window has its end in the future, which counts as no schedule: changes are taken at once";
+        return vec![
+            match windows.find(|window| matches!(window, Window::Recurring { .. })) {
+                Some(window) => Remark::new(
+                    format!("{text}; the line `{window}` never comes"),
+                    "name a day that the month has",
+                ),
+                None => Remark::new(text, "add a window, or a `cron` line, which has no end"),
+            },
+        ];
     };
     let mut remarks = Vec::new();
     if first.start > now + SOON {
@@ -215,7 +222,7 @@ mod tests {
                     "freeze": [{{"start": "2026-12-01T00:00:00Z", "stop": "{stop}", "reason": "year end"}}]}}"#
             )
         };
-        let table: [(&str, String, i64, &[&str]); 14] = [
+        let table: [(&str, String, i64, &[&str]); 15] = [
             ("all is well", weekly("2h"), 1, &[]),
             ("just long enough", weekly("55m"), 1, &[]),
             ("too short", weekly("54m"), 1, &["is 54 min long"]),
@@ -224,6 +231,12 @@ mod tests {
             ("hands off", "nop".to_owned(), 1, &["another updater is in charge"]),
             ("all over", once("2026-11-01T00:00:00Z", "2026-11-01T02:00:00Z"), 1, &["no window has its end"]),
             ("only comments", "# nothing\n".to_owned(), 1, &["no window has its end"]),
+            (
+                "a day that never comes",
+                r#"{"windows": [{"cron": "0 0 31 2 *", "duration": "2h"}]}"#.to_owned(),
+                1,
+                &["the line `0 0 31 2 * for 2h` never comes"],
+            ),
             ("open now", once("2026-12-01T11:00:00Z", "2026-12-01T13:00:00Z"), 1, &[]),
             ("far away", once("2027-02-01T00:00:00Z", "2027-02-01T02:00:00Z"), 1, &["more than 31 days away"]),
             (

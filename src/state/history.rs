@@ -4,6 +4,9 @@
 mod append;
 /// Reads it, also what a newer version wrote.
 mod read;
+/// The schema of its lines.
+#[cfg(test)]
+mod schema;
 /// Takes out what is older than it is kept.
 mod trim;
 
@@ -32,6 +35,7 @@ pub fn works_by(config_sha256: &str) {
 
 /// What every line of the record has.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Header<'a> {
     /// Always `agent-updater/v1`.
     pub schema: &'a str,
@@ -82,6 +86,7 @@ impl<'a> Header<'a> {
 
 /// A change of the installed version; its id is that of the attempt.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Event<'a> {
     /// What every line has.
     #[serde(flatten)]
@@ -108,6 +113,7 @@ pub struct Event<'a> {
 
 /// A pin of ours that came or went: `pin_placed` or `pin_released`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PinEvent<'a> {
     /// What every line has.
     #[serde(flatten)]
@@ -123,6 +129,7 @@ pub struct PinEvent<'a> {
 /// The operator's word for an index that went back in time: `older_index_allowed` when it was given,
 /// `older_index_accepted` when a tick used it up.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrustEvent<'a> {
     /// What every line has.
     #[serde(flatten)]
@@ -136,11 +143,13 @@ pub struct TrustEvent<'a> {
 /// What an operator said, or what ended by itself of it: `hold_placed`, `hold_released`,
 /// `hold_ended`, `version_allowed` or `quarantine_ended`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OperatorEvent<'a> {
     /// What every line has.
     #[serde(flatten)]
     pub header: Header<'a>,
     /// The version that it is about, if any.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub version: Option<TargetVersion>,
     /// When a hold ends by itself. UTC.
     pub until: Option<DateTime<Utc>>,
@@ -150,6 +159,7 @@ pub struct OperatorEvent<'a> {
 
 /// What `adopt` took over from the ancestor.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AdoptionEvent<'a> {
     /// What every line has.
     #[serde(flatten)]
@@ -161,6 +171,7 @@ pub struct AdoptionEvent<'a> {
 /// The configuration became another one: `configuration_changed`, recorded by the first run that
 /// saw it, whose user need not be who changed it. `config_sha256` is the new sum.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConfigurationEvent<'a> {
     /// What every line has.
     #[serde(flatten)]
@@ -175,6 +186,7 @@ pub struct ConfigurationEvent<'a> {
 
 /// A file of the configuration that is another than before.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ChangedFile {
     /// The file.
     pub path: PathBuf,
@@ -186,6 +198,7 @@ pub struct ChangedFile {
 
 /// Who did something.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Actor {
     /// The effective user.

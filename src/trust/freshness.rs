@@ -20,6 +20,7 @@ pub struct Freshness {
 
 /// The newest index by one key.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Seen {
     /// The repository: its URL, for apt with the suite. Without credentials.
     pub repository: String,

@@ -94,14 +94,29 @@ pub struct Host {
 #[track_caller]
 pub fn assert_fits_schema(document: &Value) {
     static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
-    let schema = SCHEMA.get_or_init(|| {
-        let text = include_str!("../../src/report/schema.json");
-        let schema = serde_json::from_str(text).expect("the schema is JSON");
-        jsonschema::draft202012::options()
-            .should_validate_formats(true)
-            .build(&schema)
-            .expect("the schema is one")
-    });
+    let schema = SCHEMA.get_or_init(|| validator(include_str!("../../src/report/schema.json")));
+    assert_fits(schema, document);
+}
+
+/// Asserts that a line of the record is what `src/state/history/schema.json` says.
+#[track_caller]
+pub fn assert_fits_history_schema(line: &Value) {
+    static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
+    let schema =
+        SCHEMA.get_or_init(|| validator(include_str!("../../src/state/history/schema.json")));
+    assert_fits(schema, line);
+}
+
+fn validator(schema: &str) -> jsonschema::Validator {
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    jsonschema::draft202012::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .expect("the schema is one")
+}
+
+#[track_caller]
+fn assert_fits(schema: &jsonschema::Validator, document: &Value) {
     let errors: Vec<_> = schema
         .iter_errors(document)
         .map(|error| format!("{}: {error}", error.instance_path()))

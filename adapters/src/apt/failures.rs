@@ -41,7 +41,9 @@ pub(super) const STATE: [Rule; 3] = [
 pub(super) const REPAIR: &str = "dpkg --configure -a --force-confdef --force-confold";
 
 /// What apt says of a repository. Trust comes before reach: a bad signature is also reported as
-/// "Failed to fetch". But a repository that lets nobody in is called "not signed", too.
+/// "Failed to fetch". But a server that answers the index with an error is called "not signed", too:
+/// only then apt says the status (4xx, 5xx) behind the file's name. Where an index came without its
+/// signature, it says none, or that of `Release.gpg`.
 pub(super) const REPOSITORY: [Rule; 4] = [
     Rule {
         texts: &[
@@ -52,11 +54,7 @@ pub(super) const REPOSITORY: [Rule; 4] = [
         means: Failure::DiskFull,
     },
     Rule {
-        texts: &[
-            "Release  401  Unauthorized",
-            "Release  403  Forbidden",
-            "Release  407  Proxy",
-        ],
+        texts: &["Release  4", "Release  5"],
         means: Failure::Offline,
     },
     Rule {

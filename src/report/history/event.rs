@@ -1,6 +1,7 @@
 //! One event of the record in words. Pure.
 
 use crate::by_hand;
+use crate::report::page::visible;
 use crate::report::words;
 use crate::state::history::{Actor, Recorded};
 use serde_json::Value;
@@ -164,8 +165,16 @@ pub(super) fn took(event: &Recorded) -> Option<String> {
     Some(length(seconds))
 }
 
-/// A time in seconds as a person reads it.
+/// Longest time that is told, in seconds: whoever can write the record can write any number.
+const LONGEST: f64 = 999.0 * 3600.0;
+
+/// A time in seconds as a person reads it: no less than none, no more than 999 h.
 pub(super) fn length(seconds: f64) -> String {
+    let seconds = if seconds.is_nan() {
+        0.0
+    } else {
+        seconds.clamp(0.0, LONGEST)
+    };
     if seconds < 9.95 {
         return format!("{seconds:.1} s");
     }
@@ -185,8 +194,10 @@ pub(super) fn spoken(reason: &str) -> String {
 /// On one line, and without what a terminal would take for a command: a package's scripts, and
 /// whoever gives a reason, can write anything.
 pub(super) fn plain(text: &str) -> String {
-    let visible = text.replace(|letter: char| letter.is_control(), " ");
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+    visible(text)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -320,6 +331,10 @@ mod tests {
             (59.6, "1 min 0 s"),
             (125.0, "2 min 5 s"),
             (7384.0, "2 h 3 min"),
+            (-1e300, "0.0 s"),
+            (f64::NAN, "0.0 s"),
+            (1e300, "999 h 0 min"),
+            (f64::INFINITY, "999 h 0 min"),
         ] {
             assert_eq!(length(seconds), expected);
         }

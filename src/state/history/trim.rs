@@ -12,6 +12,10 @@ use std::path::Path;
 const KEPT: TimeDelta = TimeDelta::days(400);
 /// The oldest may be older by so much, so that the record is hardly ever written anew.
 const MARGIN: TimeDelta = TimeDelta::days(30);
+/// Between two events no more time counts than this. A clock that jumped ahead, perhaps for a moment,
+/// looks like a long silence; an event's age is time that the record has seen pass, so that such a clock
+/// erases nothing. Where events are rarer, they are kept for longer.
+const SILENCE: TimeDelta = TimeDelta::days(45);
 /// The oldest event is looked for in so many bytes.
 const HEAD: u64 = 64 * 1024;
 
@@ -27,7 +31,27 @@ pub(super) fn trim(layout: &Layout, appended: &str) -> Result<()> {
         return Ok(());
     }
     let record = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-    files::replace(&path, &since(&record, now - KEPT), 0o644)
+    let times = record.split(|byte| *byte == b'\n').filter_map(time_of);
+    match first_kept(times.collect(), now) {
+        Some(first) => files::replace(&path, &since(&record, first), 0o644),
+        None => Ok(()),
+    }
+}
+
+/// From when on events are kept; `None` where the oldest is not old enough for a new record. What is
+/// later than `now` was written by a clock that was ahead and has no age.
+fn first_kept(mut times: Vec<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    times.retain(|time| *time <= now);
+    times.sort_unstable();
+    let (mut first, mut later, mut age) = (now, now, TimeDelta::zero());
+    for time in times.into_iter().rev() {
+        age += (later - time).min(SILENCE);
+        later = time;
+        if age <= KEPT {
+            first = time;
+        }
+    }
+    (age > KEPT + MARGIN).then_some(first)
 }
 
 /// The time of the first line that has one.
@@ -68,41 +92,68 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(count)
     }
 
-    /// Days of the events in a record, `?` for a line without a time, after one more of a day.
+    /// Days of the events in a record, `?` for a line without a time and `A-B` for one in every ten days
+    /// from A to B, after one more of a day.
     fn after(record: &str, day: i64) -> String {
         let root = tempfile::tempdir().unwrap();
         let layout = Layout::new(root.path());
+        let line = |day: i64| format!("{}\n", json!({"time": days(day)}));
         let lines = record.split_whitespace().map(|word| match word {
             "?" => "torn{\n".to_owned(),
-            day => format!("{}\n", json!({"time": days(day.parse().unwrap())})),
+            word => {
+                let (from, to) = word.split_once('-').unwrap_or((word, word));
+                let all = from.parse().unwrap()..=to.parse().unwrap();
+                all.step_by(10).map(line).collect()
+            }
         });
         fs::create_dir_all(layout.state()).unwrap();
         fs::write(layout.history(), lines.collect::<String>()).unwrap();
         append(&layout, &json!({"time": days(day)})).unwrap();
         assert_eq!(fs::read_dir(layout.state()).unwrap().count(), 1);
         let text = fs::read_to_string(layout.history()).unwrap();
-        let read = text.lines().map(|line| {
-            time_of(line.as_bytes()).map_or("?".to_owned(), |time| {
-                (time - DateTime::UNIX_EPOCH).num_days().to_string()
-            })
-        });
-        read.collect::<Vec<_>>().join(" ")
+        let mut read: Vec<String> = Vec::new();
+        for line in text.lines() {
+            let day = time_of(line.as_bytes()).map(|time| (time - DateTime::UNIX_EPOCH).num_days());
+            let word = day.map_or("?".to_owned(), |day| day.to_string());
+            match (read.last_mut(), day) {
+                (Some(last), Some(day)) if ends_at(last) == Some(day - 10) => {
+                    let from = last.split('-').next().unwrap_or_default();
+                    *last = format!("{from}-{day}");
+                }
+                _ => read.push(word),
+            }
+        }
+        read.join(" ")
+    }
+
+    /// The last day of a word.
+    fn ends_at(word: &str) -> Option<i64> {
+        word.rsplit('-').next()?.parse().ok()
     }
 
     #[test]
     fn events_are_kept_400_days_and_written_anew_only_once_in_a_while() {
         let table = [
             ("", 9, "9"),
-            ("0 29", 30, "0 29 30"),
+            ("0 29", 32, "0 29 32"),
             // Within the margin nothing is rewritten.
-            ("0 29 30", 430, "0 29 30 430"),
-            ("0 29 30 31 300", 431, "31 300 431"),
-            ("0", 1000, "1000"),
+            ("0-420", 430, "0-430"),
+            ("0-420", 431, "40-420 431"),
+            ("0-400 1 2", 431, "40-400 431"),
             // What cannot be read stays, and hides nothing.
-            ("? 0 ? 500", 600, "? ? 500 600"),
+            ("? 0-490 ?", 500, "? 100-490 ? 500"),
             ("? ?", 1000, "? ? 1000"),
             // A clock that was set back.
-            ("500 0 510", 520, "500 0 510 520"),
+            ("500 0-510", 520, "500 0-520"),
+            // A clock that jumped ahead: of its first event, of others, and once it is right again.
+            ("0-300", 9000, "0-300 9000"),
+            ("0-300 9000", 9001, "0-300 9000 9001"),
+            ("0-300 9000 9001", 9002, "0-300 9000 9001 9002"),
+            ("0-300 9000", 305, "0-300 9000 305"),
+            ("0-480 9000", 495, "100-480 9000 495"),
+            ("0-300 9000-9300", 9311, "260-300 9000-9300 9311"),
+            // Long silences count for 45 days each.
+            ("0 100 200 300 400", 500, "0 100 200 300 400 500"),
         ];
         for (record, day, expected) in table {
             assert_eq!(after(record, day), expected, "{record}");
@@ -114,11 +165,17 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let layout = Layout::new(root.path());
         fs::create_dir_all(layout.state()).unwrap();
-        let old = json!({"time": days(0)});
-        fs::write(layout.history(), format!("{old}\n{{\"time\":\"19")).unwrap();
+        // Each silence counts for 45 days.
+        let old = (0..10).map(|month| format!("{}\n", json!({"time": days(month * 45)})));
+        let old: String = old.collect();
+        fs::write(layout.history(), format!("{old}{{\"time\":\"19")).unwrap();
         append(&layout, &json!({"time": days(999)})).unwrap();
         let text = fs::read_to_string(layout.history()).unwrap();
-        let new = json!({"time": days(999)});
-        assert_eq!(text, format!("{{\"time\":\"19\n{new}\n"));
+        let (first, new) = (json!({"time": days(0)}), json!({"time": days(999)}));
+        assert!(!text.contains(&first.to_string()), "{text}");
+        assert!(
+            text.ends_with(&format!("\n{{\"time\":\"19\n{new}\n")),
+            "{text}"
+        );
     }
 }
