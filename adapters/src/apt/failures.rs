@@ -99,6 +99,7 @@ pub(super) const REPOSITORY: [Rule; 4] = [
             "Connection failed",
             "Unable to connect",
             "does not have a Release file",
+            "no longer has a Release file",
             "Temporary failure resolving",
         ],
         means: Failure::Offline,

@@ -118,9 +118,26 @@ pub(super) fn read_refresh(output: &CommandOutput) -> Result<(), Failure> {
     // Without Error-Mode (apt 2.0) a bad signature or a dead server is a warning, with exit 0, and
     // the old index stays in use.
     match rule_that_fits(output, &REPOSITORY) {
-        Some(repository) => Err(rule_that_fits(output, &STATE).unwrap_or(repository)),
+        Some(repository) => {
+            let state = rule_that_fits(output, &STATE);
+            Err(state.unwrap_or_else(|| unknown_key_first(repository)))
+        }
         None if output.returned_zero() => Ok(()),
         None => Err(failure(output)),
+    }
+}
+
+/// apt's long sentence ends with what it is about, where many a reader has stopped.
+fn unknown_key_first(failure: Failure) -> Failure {
+    let Failure::Untrusted(text) = &failure else {
+        return failure;
+    };
+    let after = text.split_once("NO_PUBKEY ").map(|(_, after)| after);
+    match after.and_then(|after| after.split_whitespace().next()) {
+        Some(key) => Failure::Untrusted(format!(
+            "signed by the key {key}, which is not among the keys of this repository ({text})"
+        )),
+        None => failure,
     }
 }
 
