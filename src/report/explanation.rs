@@ -246,9 +246,9 @@ fn proof(signature: &Signature, now: DateTime<Utc>) -> String {
     let user = signature.user_id.as_ref();
     let user = user.map(|user| format!(" ({user})")).unwrap_or_default();
     let covers = if signature.covers == "metadata" {
-        "by the repository's index"
+        "index signed"
     } else {
-        "the package alone"
+        "only the package signed"
     };
     let end = signature.key_expires.map_or_else(
         || "key without end".to_owned(),

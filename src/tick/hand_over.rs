@@ -4,7 +4,7 @@ use super::{Context, not_hidden};
 use crate::by_hand;
 use crate::change;
 use crate::config::Policy;
-use crate::decision::{Decision, GateName};
+use crate::decision::{Decision, Gate, GateName};
 use crate::gather::{Gathered, Sources};
 use crate::installer::Role;
 use crate::plan::{Plan, Work};
@@ -119,8 +119,9 @@ fn joined(own: AgentReport, told: &AgentReport, work: &Work) -> AgentReport {
                 ..told.clone()
             }
         }
-        // Nothing was changed, so what was decided stands.
+        // Nothing was changed, so what was decided stands; what the repository said is new.
         _ => AgentReport {
+            gates: with_theirs(&own.gates, &told.gates),
             signature: told.signature.clone(),
             pin: told.pin.clone(),
             hold: told.hold.clone(),
@@ -133,6 +134,15 @@ fn joined(own: AgentReport, told: &AgentReport, work: &Work) -> AgentReport {
     report.warnings = warnings;
     report.target = target;
     report
+}
+
+/// The decider's gates, and those that only the installer looks at.
+fn with_theirs(own: &[Gate], theirs: &[Gate]) -> Vec<Gate> {
+    let is_new = |gate: &&Gate| own.iter().all(|known| known.name != gate.name);
+    own.iter()
+        .chain(theirs.iter().filter(is_new))
+        .cloned()
+        .collect()
 }
 
 fn is_change(work: &Work) -> bool {
