@@ -9,6 +9,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+mod faults;
+mod hooks;
+
 const FILE: &str = "/run/agent-updater/agent-updater.prom";
 const EVENTS: &str = "/root/events";
 
@@ -235,278 +238,6 @@ fn check_knows_what_it_does_not_know() {
 }
 
 #[test]
-fn a_fault_from_outside_counts_when_it_lasts() {
-    let host = Host::up(&Setup::new("apt"));
-    host.configure(&format!("metrics.file = \"{FILE}\""));
-    host.server.set("/version", Reply::new(500, "away"));
-    assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
-    assert_answer(&host.updater(&["check"]), 0, "demo: no target");
-    assert_eq!(motd(&host), "");
-    assert_eq!(
-        host.updater_ahead(13 * 60, &["run", "--scheduled"]).code,
-        21
-    );
-    assert_answer(
-        &host.updater_ahead(13 * 60, &["check"]),
-        1,
-        "failing for 13 h",
-    );
-    assert!(motd(&host).contains("demo: no target"), "{}", motd(&host));
-    let text = metrics(&host, FILE, "server-down");
-    assert_has(
-        &text,
-        &[
-            "exit_code{agent=\"demo\"} 21",
-            "consecutive_failures{agent=\"demo\"} 2",
-        ],
-    );
-    assert!(
-        text.contains("agent_updater_failing_since_timestamp_seconds{"),
-        "{text}"
-    );
-    host.server.set("/version", Reply::ok("1.0.0"));
-    assert_eq!(host.updater(&["run"]).code, 0);
-    assert_eq!(motd(&host), "");
-}
-
-#[test]
-fn an_invalid_configuration_is_told_everywhere() {
-    let host = Host::up(&Setup::new("apt"));
-    hook(&host, "");
-    host.server.set("/version", Reply::ok("1.0.0"));
-    let told = format!("metrics.file = \"{FILE}\"\non_event = [\"/root/hook\"]");
-    host.configure(&told);
-    assert_eq!(host.updater(&["run"]).code, 0);
-    assert_has(
-        &metrics(&host, FILE, "valid"),
-        &["config_valid{agent=\"demo\"} 1"],
-    );
-    host.configure(&format!("pakage = 1\n{told}"));
-    assert_eq!(host.updater(&["run", "--scheduled"]).code, 20);
-    let text = metrics(&host, FILE, "invalid");
-    assert_has(
-        &text,
-        &[
-            "config_valid{agent=\"demo\"} 0",
-            "exit_code{agent=\"demo\"} 20",
-            "rollbacks_total{agent=\"demo\"} 0",
-        ],
-    );
-    assert_answer(&host.updater(&["check"]), 2, "unknown key");
-    assert!(motd(&host).contains("unknown key"), "{}", motd(&host));
-    let last = events(&host).pop().unwrap();
-    assert_eq!(
-        (&last["reason"], &last["after"]["exit_code"]),
-        (&"state_changed".into(), &20.into()),
-        "{last}"
-    );
-    host.configure(&told);
-    assert_eq!(host.updater(&["run"]).code, 0);
-    assert_has(
-        &metrics(&host, FILE, "valid-again"),
-        &["config_valid{agent=\"demo\"} 1"],
-    );
-    assert_eq!(motd(&host), "");
-    // Not even the agents' names can be read.
-    host.write("/etc/agent-updater/config.toml", "[agents.demo\n");
-    assert_eq!(host.updater(&["run", "--scheduled"]).code, 20);
-    assert_has(
-        &metrics(&host, FILE, "unreadable"),
-        &["config_valid{agent=\"demo\"} 0"],
-    );
-    assert_answer(
-        &host.updater(&["check"]),
-        2,
-        "demo: CRITICAL: the configuration is invalid",
-    );
-    assert!(motd(&host).contains("demo"), "{}", motd(&host));
-    // A reboot takes what the run before found.
-    host.configure(&told);
-    assert_eq!(host.updater(&["run"]).code, 0);
-    host.write("/etc/agent-updater/config.toml", "[agents.demo\n");
-    host.shell("rm /run/agent-updater/status.json /run/agent-updater/motd 2>/dev/null || true");
-    assert_eq!(host.updater(&["run", "--scheduled"]).code, 20);
-    assert_has(
-        &metrics(&host, FILE, "unreadable-since-boot"),
-        &["config_valid{agent=\"demo\"} 0"],
-    );
-    assert_answer(
-        &host.updater(&["check"]),
-        2,
-        "demo: CRITICAL: the configuration is invalid",
-    );
-    assert!(motd(&host).contains("demo"), "{}", motd(&host));
-    // Nobody is looked after any more.
-    host.shell("rm /etc/agent-updater/config.toml");
-    assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
-    assert_answer(&host.updater(&["check"]), 3, "no agent is configured");
-    assert_eq!(
-        host.shell(&format!(
-            "ls {FILE} /run/agent-updater/motd 2>/dev/null || true"
-        )),
-        ""
-    );
-}
-
-#[test]
-fn a_configuration_that_is_tried_out_leaves_nothing() {
-    let host = Host::up(&Setup::new("apt"));
-    hook(&host, "");
-    host.server.set("/version", Reply::ok("1.0.0"));
-    host.configure(&format!(
-        "metrics.file = \"{FILE}\"\non_event = [\"/root/hook\"]"
-    ));
-    assert_eq!(host.updater(&["run"]).code, 0);
-    let left = || {
-        host.shell(&format!(
-            "cd /run/agent-updater && cat {FILE} status.json {EVENTS} \
-             /var/lib/agent-updater/history.jsonl 2>/dev/null || true"
-        ))
-    };
-    let before = left();
-    assert!(before.contains("config_valid"), "{before}");
-    host.shell(
-        "mkdir /root/other /root/empty && \
-         sed 's/^metrics.file.*//' /etc/agent-updater/config.toml >/root/other/config.toml",
-    );
-    assert_eq!(host.updater(&["run", "--config", "/root/other"]).code, 0);
-    assert_eq!(left(), before);
-    assert_eq!(host.updater(&["run", "--config", "/root/empty"]).code, 20);
-    assert_eq!(left(), before);
-    host.write("/root/other/config.toml", "[agents.demo\n");
-    assert_eq!(host.updater(&["run", "--config", "/root/other"]).code, 20);
-    assert_eq!(left(), before);
-}
-
-#[test]
-fn an_unhealthy_agent_is_looked_at_until_it_is_well() {
-    let host = Host::up(&Setup::new("apt"));
-    host.configure(&format!("metrics.file = \"{FILE}\""));
-    host.sicken();
-    let run = host.updater(&["run", "--json"]);
-    assert_eq!(
-        (run.code, &run.agent()["health"]["verdict"]),
-        (0, &"unhealthy".into()),
-        "{}",
-        run.all()
-    );
-    for _ in 0..2 {
-        let run = host.updater(&["run", "--json"]);
-        assert_eq!(
-            (run.code, &run.agent()["reason"]),
-            (0, &"up_to_date".into()),
-            "{}",
-            run.all()
-        );
-        assert_answer(&host.updater(&["check"]), 2, "unhealthy: ");
-        assert!(
-            motd(&host).contains("the agent is unhealthy: "),
-            "{}",
-            motd(&host)
-        );
-        assert_has(
-            &metrics(&host, FILE, "unhealthy"),
-            &["agent_healthy{agent=\"demo\"} 0"],
-        );
-    }
-    host.shell("rm /etc/demo-agent/config && systemctl restart demo-agent");
-    host.wait_until(
-        "curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:7777/healthz",
-        "200",
-    );
-    assert_eq!(host.updater(&["run"]).code, 0);
-    assert_answer(&host.updater(&["check"]), 0, "demo: 1.1.0 is installed");
-    assert_has(
-        &metrics(&host, FILE, "well"),
-        &["agent_healthy{agent=\"demo\"} 1"],
-    );
-    assert_eq!(motd(&host), "");
-}
-
-#[test]
-fn a_hook_hears_operators_and_one_that_hangs_disturbs_nothing() {
-    let host = Host::up(&Setup::new("apt"));
-    hook(&host, "");
-    host.server.set("/schedule", Reply::ok(future_window()));
-    assert_eq!(host.updater(&["hold", "demo"]).code, 0);
-    assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
-    host.configure("on_event = [\"/root/hook\"]\npin = false");
-    // The first that it hears of, and nothing from before it was configured.
-    assert_eq!(
-        host.updater(&["hold", "demo", "--reason", "audit 4711"])
-            .code,
-        0
-    );
-    let placed = events(&host);
-    assert_eq!(
-        (placed.len(), &placed[0]["why"]),
-        (1, &"audit 4711".into()),
-        "{placed:?}"
-    );
-    assert_eq!(placed[0]["actor"]["trigger"], "hold");
-    assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
-    assert_eq!(reasons(&host), ["hold_placed", "hold_released"]);
-
-    // It would go on for ever, with a child of its own.
-    hook(&host, "sleep 1000");
-    let hold = host.updater(&["hold", "demo"]);
-    assert_eq!(hold.code, 0, "{}", hold.all());
-    assert!(
-        hold.stderr
-            .contains("on_event of demo: /root/hook did not end within 10 s"),
-        "{}",
-        hold.all()
-    );
-    assert_eq!(host.shell("pgrep -x sleep || true"), "");
-    hook(&host, "echo some secret >&2\nexit 3");
-    let run = host.updater(&["run"]);
-    assert_eq!(run.code, 0, "{}", run.all());
-    assert!(
-        run.stderr
-            .contains("/root/hook returned 3; the next run tries again"),
-        "{}",
-        run.all()
-    );
-    hook(&host, "");
-    assert_eq!(host.updater(&["run"]).code, 0);
-    assert_eq!(
-        reasons(&host),
-        ["hold_placed", "hold_released", "hold_placed"]
-    );
-    // A record that was trimmed meanwhile, with what is new.
-    host.shell("cd /var/lib/agent-updater && tail -n 1 history.jsonl >new && mv new history.jsonl");
-    assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
-    assert_eq!(reasons(&host).last().unwrap(), "hold_released");
-    assert_eq!(reasons(&host).len(), 4);
-    // What is not there any more is no reason to fail, either.
-    host.shell("rm /root/hook");
-    let gone = host.updater(&["hold", "demo"]);
-    assert_eq!(gone.code, 0, "{}", gone.all());
-    assert!(gone.stderr.contains("on_event of demo: "), "{}", gone.all());
-}
-
-#[test]
-fn a_hook_hears_what_the_first_run_found() {
-    let host = Host::up(&Setup::new("apt"));
-    hook(&host, "");
-    host.server.set("/version", Reply::new(500, "away"));
-    host.configure("on_event = [\"/root/hook\"]");
-    assert_eq!(host.updater(&["run"]).code, 21);
-    let first = events(&host).pop().unwrap();
-    assert_eq!(first["reason"], "state_changed", "{first}");
-    assert_eq!(first["before"], Value::Null, "{first}");
-    assert_eq!(first["after"]["exit_code"], 21, "{first}");
-    // As on a host whose first run comes to an update.
-    host.shell(&format!(
-        "rm -r {EVENTS} /var/lib/agent-updater/events /run/agent-updater/status.json"
-    ));
-    host.server.set("/version", Reply::ok("1.1.0"));
-    assert_eq!(host.updater(&["run"]).code, 0);
-    let heard = reasons(&host);
-    assert!(heard.contains(&"updated".to_owned()), "{heard:?}");
-}
-
-#[test]
 fn the_unit_writes_metrics_where_it_may_and_tells_the_hook_outside_its_sandbox() {
     let host = Host::up(&Setup::new("apt"));
     install(&host);
@@ -552,7 +283,7 @@ fn the_unit_writes_metrics_where_it_may_and_tells_the_hook_outside_its_sandbox()
     );
     // As the warning says: the folder is allowed.
     host.shell(&format!("rm {folder}/agent-updater.prom"));
-    let allowed = include_str!("../../systemd/metrics-folder.conf")
+    let allowed = include_str!("../../../systemd/metrics-folder.conf")
         .replace("#CapabilityBoundingSet", "CapabilityBoundingSet");
     host.write(
         "/etc/systemd/system/agent-updater.service.d/metrics.conf",
@@ -589,7 +320,7 @@ fn whoever_logs_in_is_told_what_needs_a_person() {
     });
     host.write(
         "/usr/lib/tmpfiles.d/agent-updater.conf",
-        include_str!("../../systemd/agent-updater.tmpfiles"),
+        include_str!("../../../systemd/agent-updater.tmpfiles"),
     );
     host.shell("systemd-tmpfiles --create agent-updater.conf");
     host.write("/etc/pam.d/su", "auth sufficient pam_rootok.so\naccount sufficient pam_permit.so\nsession optional pam_motd.so\nsession required pam_unix.so\n");

@@ -1,0 +1,194 @@
+//! Faults and mistakes, as monitoring sees them.
+
+use super::{EVENTS, FILE, assert_answer, assert_has, events, hook, metrics, motd};
+use crate::laboratory::{Host, Setup};
+use crate::support::test_server::Reply;
+
+#[test]
+fn a_fault_from_outside_counts_when_it_lasts() {
+    let host = Host::up(&Setup::new("apt"));
+    host.configure(&format!("metrics.file = \"{FILE}\""));
+    host.server.set("/version", Reply::new(500, "away"));
+    assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
+    assert_answer(&host.updater(&["check"]), 0, "demo: no target");
+    assert_eq!(motd(&host), "");
+    assert_eq!(
+        host.updater_ahead(13 * 60, &["run", "--scheduled"]).code,
+        21
+    );
+    assert_answer(
+        &host.updater_ahead(13 * 60, &["check"]),
+        1,
+        "failing for 13 h",
+    );
+    assert!(motd(&host).contains("demo: no target"), "{}", motd(&host));
+    let text = metrics(&host, FILE, "server-down");
+    assert_has(
+        &text,
+        &[
+            "exit_code{agent=\"demo\"} 21",
+            "consecutive_failures{agent=\"demo\"} 2",
+        ],
+    );
+    assert!(
+        text.contains("agent_updater_failing_since_timestamp_seconds{"),
+        "{text}"
+    );
+    host.server.set("/version", Reply::ok("1.0.0"));
+    assert_eq!(host.updater(&["run"]).code, 0);
+    assert_eq!(motd(&host), "");
+}
+
+#[test]
+fn an_invalid_configuration_is_told_everywhere() {
+    let host = Host::up(&Setup::new("apt"));
+    hook(&host, "");
+    host.server.set("/version", Reply::ok("1.0.0"));
+    let told = format!("metrics.file = \"{FILE}\"\non_event = [\"/root/hook\"]");
+    host.configure(&told);
+    assert_eq!(host.updater(&["run"]).code, 0);
+    assert_has(
+        &metrics(&host, FILE, "valid"),
+        &["config_valid{agent=\"demo\"} 1"],
+    );
+    host.configure(&format!("pakage = 1\n{told}"));
+    assert_eq!(host.updater(&["run", "--scheduled"]).code, 20);
+    let text = metrics(&host, FILE, "invalid");
+    assert_has(
+        &text,
+        &[
+            "config_valid{agent=\"demo\"} 0",
+            "exit_code{agent=\"demo\"} 20",
+            "rollbacks_total{agent=\"demo\"} 0",
+        ],
+    );
+    assert_answer(&host.updater(&["check"]), 2, "unknown key");
+    assert!(motd(&host).contains("unknown key"), "{}", motd(&host));
+    let last = events(&host).pop().unwrap();
+    assert_eq!(
+        (&last["reason"], &last["after"]["exit_code"]),
+        (&"state_changed".into(), &20.into()),
+        "{last}"
+    );
+    host.configure(&told);
+    assert_eq!(host.updater(&["run"]).code, 0);
+    assert_has(
+        &metrics(&host, FILE, "valid-again"),
+        &["config_valid{agent=\"demo\"} 1"],
+    );
+    assert_eq!(motd(&host), "");
+    // Not even the agents' names can be read.
+    host.write("/etc/agent-updater/config.toml", "[agents.demo\n");
+    assert_eq!(host.updater(&["run", "--scheduled"]).code, 20);
+    assert_has(
+        &metrics(&host, FILE, "unreadable"),
+        &["config_valid{agent=\"demo\"} 0"],
+    );
+    assert_answer(
+        &host.updater(&["check"]),
+        2,
+        "demo: CRITICAL: the configuration is invalid",
+    );
+    assert!(motd(&host).contains("demo"), "{}", motd(&host));
+    // A reboot takes what the run before found.
+    host.configure(&told);
+    assert_eq!(host.updater(&["run"]).code, 0);
+    host.write("/etc/agent-updater/config.toml", "[agents.demo\n");
+    host.shell("rm /run/agent-updater/status.json /run/agent-updater/motd 2>/dev/null || true");
+    assert_eq!(host.updater(&["run", "--scheduled"]).code, 20);
+    assert_has(
+        &metrics(&host, FILE, "unreadable-since-boot"),
+        &["config_valid{agent=\"demo\"} 0"],
+    );
+    assert_answer(
+        &host.updater(&["check"]),
+        2,
+        "demo: CRITICAL: the configuration is invalid",
+    );
+    assert!(motd(&host).contains("demo"), "{}", motd(&host));
+    // Nobody is looked after any more.
+    host.shell("rm /etc/agent-updater/config.toml");
+    assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
+    assert_answer(&host.updater(&["check"]), 3, "no agent is configured");
+    assert_eq!(
+        host.shell(&format!(
+            "ls {FILE} /run/agent-updater/motd 2>/dev/null || true"
+        )),
+        ""
+    );
+}
+
+#[test]
+fn a_configuration_that_is_tried_out_leaves_nothing() {
+    let host = Host::up(&Setup::new("apt"));
+    hook(&host, "");
+    host.server.set("/version", Reply::ok("1.0.0"));
+    host.configure(&format!(
+        "metrics.file = \"{FILE}\"\non_event = [\"/root/hook\"]"
+    ));
+    assert_eq!(host.updater(&["run"]).code, 0);
+    let left = || {
+        host.shell(&format!(
+            "cd /run/agent-updater && cat {FILE} status.json {EVENTS} \
+             /var/lib/agent-updater/history.jsonl 2>/dev/null || true"
+        ))
+    };
+    let before = left();
+    assert!(before.contains("config_valid"), "{before}");
+    host.shell(
+        "mkdir /root/other /root/empty && \
+         sed 's/^metrics.file.*//' /etc/agent-updater/config.toml >/root/other/config.toml",
+    );
+    assert_eq!(host.updater(&["run", "--config", "/root/other"]).code, 0);
+    assert_eq!(left(), before);
+    assert_eq!(host.updater(&["run", "--config", "/root/empty"]).code, 20);
+    assert_eq!(left(), before);
+    host.write("/root/other/config.toml", "[agents.demo\n");
+    assert_eq!(host.updater(&["run", "--config", "/root/other"]).code, 20);
+    assert_eq!(left(), before);
+}
+
+#[test]
+fn an_unhealthy_agent_is_looked_at_until_it_is_well() {
+    let host = Host::up(&Setup::new("apt"));
+    host.configure(&format!("metrics.file = \"{FILE}\""));
+    host.sicken();
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(
+        (run.code, &run.agent()["health"]["verdict"]),
+        (0, &"unhealthy".into()),
+        "{}",
+        run.all()
+    );
+    for _ in 0..2 {
+        let run = host.updater(&["run", "--json"]);
+        assert_eq!(
+            (run.code, &run.agent()["reason"]),
+            (0, &"up_to_date".into()),
+            "{}",
+            run.all()
+        );
+        assert_answer(&host.updater(&["check"]), 2, "unhealthy: ");
+        assert!(
+            motd(&host).contains("the agent is unhealthy: "),
+            "{}",
+            motd(&host)
+        );
+        assert_has(
+            &metrics(&host, FILE, "unhealthy"),
+            &["agent_healthy{agent=\"demo\"} 0"],
+        );
+    }
+    host.shell("rm /etc/demo-agent/config && systemctl restart demo-agent");
+    host.wait_until(
+        "curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:7777/healthz",
+        "200",
+    );
+    assert_eq!(host.updater(&["run"]).code, 0);
+    assert_answer(&host.updater(&["check"]), 0, "demo: 1.1.0 is installed");
+    assert_has(
+        &metrics(&host, FILE, "well"),
+        &["agent_healthy{agent=\"demo\"} 1"],
+    );
+    assert_eq!(motd(&host), "");
+}
