@@ -251,6 +251,14 @@ pub fn has_systemd(layout: &Layout) -> bool {
     layout.host("/run/systemd/system").is_dir()
 }
 
+/// When a process was started, in clock ticks since the kernel was; field 22 of `proc_pid_stat(5)`.
+pub fn process_started(process: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before may have blanks and parentheses.
+    let (_, after) = stat.rsplit_once(") ")?;
+    after.split(' ').nth(19)?.parse().ok()
+}
+
 /// The program that a process executes, and whether that file was replaced since.
 pub fn executable(pid: u32) -> Option<(PathBuf, bool)> {
     let link = fs::read_link(format!("/proc/{pid}/exe")).ok()?;

@@ -3,6 +3,7 @@
 //! It is a file in the run-time folder, since the one who works may be another process than the one
 //! who is watched. Nothing depends on it: what cannot be written is not shown.
 
+use crate::host::process_started;
 use crate::state::{Layout, files};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -53,7 +54,7 @@ impl Progress {
             doing,
             since: now,
             process: std::process::id(),
-            process_started: started(std::process::id()).unwrap_or_default(),
+            process_started: process_started(std::process::id()).unwrap_or_default(),
             fetch,
         };
         if let Ok(text) = serde_json::to_string(&progress) {
@@ -71,16 +72,8 @@ impl Progress {
         let text = fs::read_to_string(layout.progress()).ok()?;
         // One that is being written is read the next time.
         let progress: Self = serde_json::from_str(&text).ok()?;
-        (started(progress.process) == Some(progress.process_started)).then_some(progress)
+        (process_started(progress.process) == Some(progress.process_started)).then_some(progress)
     }
-}
-
-/// When a process was started, in clock ticks since boot; field 22 of `proc_pid_stat(5)`.
-fn started(process: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name before may have blanks and parentheses.
-    let (_, after) = stat.rsplit_once(") ")?;
-    after.split(' ').nth(19)?.parse().ok()
 }
 
 impl Fetch {

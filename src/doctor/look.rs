@@ -39,7 +39,18 @@ pub(super) async fn units(runner: &impl Runner) -> String {
     text.unwrap_or_default()
 }
 
-/// Time since boot.
+/// Clock ticks in a second, as the kernel counts for programs (`USER_HZ`): 100 on every architecture of
+/// the supported systems.
+const TICKS: u64 = 100;
+
+/// Time since this system was booted: since its PID 1 was started, which in a container is later than
+/// the kernel.
+pub(super) fn since_boot() -> Option<Duration> {
+    let boot = Duration::from_secs(host::process_started(1)? / TICKS);
+    uptime()?.checked_sub(boot)
+}
+
+/// Time since the kernel was booted.
 pub(super) fn uptime() -> Option<Duration> {
     let text = fs::read_to_string("/proc/uptime").ok()?;
     let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;

@@ -145,7 +145,7 @@ async fn called<R: Runner>(context: &Context<'_, R>, now: DateTime<Utc>) -> Vec<
         .iter()
         .any(|finding| finding.name == "timer" && finding.verdict == Verdict::Ok);
     let last = look::last_document(layout).map(|document| document.generated_at);
-    findings.push(timer::last_run(last, look::uptime(), is_armed, now));
+    findings.push(timer::last_run(last, look::since_boot(), is_armed, now));
     findings
 }
 
