@@ -23,7 +23,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let ages = Ages { as_of, now };
     if let Some(progress) = &agent.progress {
-        let since = words::distance(progress.since - now);
+        let since = words::ago(now - progress.since);
         page.fact("now", &format!("{}, begun {since}", progress.doing))?;
     }
     page.fact("as of", &words::moment(as_of, now))?;
@@ -285,7 +285,7 @@ fn gate_line(page: &mut Page<impl Write>, gate: &Gate, state: State, ages: Ages)
     let found = match (gate.was_open, gate.read_at) {
         (Some(was_open), Some(read_at)) => {
             let was = if was_open { "open" } else { "closed" };
-            let when = words::distance(read_at - ages.now);
+            let when = words::ago(ages.now - read_at);
             format!("not looked at; was {was} {when}: {}", gate.value)
         }
         _ => format!("{}{}", gate.value, ages.of(gate.read_at)),

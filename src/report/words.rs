@@ -71,6 +71,14 @@ pub fn distance(delta: TimeDelta) -> String {
     }
 }
 
+/// How long ago something was, within a sentence: "5 min ago" or "a moment ago".
+pub fn ago(since: TimeDelta) -> String {
+    if since.num_seconds() == 0 {
+        return "a moment ago".to_owned();
+    }
+    distance(-since)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +95,11 @@ mod tests {
         for (seconds, expected) in table {
             assert_eq!(distance(TimeDelta::seconds(seconds)), expected);
         }
+    }
+
+    #[test]
+    fn what_was_just_now_was_a_moment_ago() {
+        assert_eq!(ago(TimeDelta::milliseconds(900)), "a moment ago");
+        assert_eq!(ago(TimeDelta::seconds(90)), "1 min ago");
     }
 }

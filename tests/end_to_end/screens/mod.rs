@@ -90,7 +90,7 @@ fn words(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     words
         .replace("(now)", "(AGE ago)")
-        .replace("begun now", "begun AGE ago")
+        .replace("a moment ago", "AGE ago")
         .replace("key without end, AGE ago", "key without end")
 }
 
@@ -115,13 +115,16 @@ fn without_what_differs(text: &str) -> String {
         (r"\b\d{4}-\d\d-\d\d", "DATE"),
         (r"\b\d\d:\d\d(:\d\d)?\b", "TIME"),
         (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s+TIME", "DAY TIME"),
-        (r"\b(\d+ d\s+\d+ h|\d+ h\s+\d+ min|\d+ min|\d+ s)\b", "AGE"),
+        (
+            r"\b(\d+\s+d\s+\d+\s+h|\d+\s+h\s+\d+\s+min|\d+\s+min|\d+\s+s)\b",
+            "AGE",
+        ),
         (r"\b[0-9A-F]{40}\b", "FINGERPRINT"),
         (r"\b[0-9a-f]{64}\b", "SHA256"),
         (r"-[0-9a-f]{8}/", "-VIEW/"),
         (r"127\.0\.0\.1:\d{5}\b", "127.0.0.1:PORT"),
-        (r"\b(process|PID) \d+", "$1 NUMBER"),
-        (r"\b\d+ MiB free", "SOME MiB free"),
+        (r"\b(process|PID)\s+\d+", "$1 NUMBER"),
+        (r"\b\d+\s+MiB\s+free", "SOME MiB free"),
     ];
     let mut text = text.to_owned();
     for (pattern, replacement) in PATTERNS {
