@@ -35,7 +35,7 @@ pub(crate) fn script(shell: Shell) -> Result<String> {
     Ok(match shell {
         Shell::Bash => bash(&script)?,
         Shell::Zsh => zsh(&script)?,
-        Shell::Fish => fish(script),
+        Shell::Fish => fish(&script),
     })
 }
 
@@ -103,7 +103,21 @@ fn zsh(script: &str) -> Result<String> {
     Ok(out)
 }
 
-fn fish(mut script: String) -> String {
+/// Without the options that are hidden, which clap proposes to this shell all the same.
+fn fish(generated: &str) -> String {
+    let command = Cli::command();
+    let hidden: Vec<String> = command
+        .get_arguments()
+        .filter(|option| option.is_hide_set())
+        .filter_map(|option| Some(format!(" -l {} ", option.get_long()?)))
+        .collect();
+    let mut script = String::new();
+    for line in generated.lines() {
+        if !hidden.iter().any(|option| line.contains(option)) {
+            script.push_str(line);
+            script.push('\n');
+        }
+    }
     let _ = writeln!(
         script,
         "complete -c agent-updater -n \"__fish_seen_subcommand_from {}\" -f -a \"({})\"",
