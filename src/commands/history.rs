@@ -5,11 +5,13 @@ use crate::cli::{Cli, HistoryArguments};
 use crate::host;
 use crate::report::history::render;
 use crate::report::page::Form;
+use crate::state::Layout;
 use crate::state::history::{Past, Recorded, read};
 use anyhow::Result;
 use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 
 /// So many events are shown where nobody says how many.
@@ -47,6 +49,9 @@ pub(super) fn run(cli: &Cli, arguments: &HistoryArguments, now: DateTime<Utc>) -
     };
     let past = read(&layout, most, |event| wanted(arguments, since, event))?;
     tell_what_is_missing(&past, arguments.json)?;
+    if past.events.is_empty() && past.is_there && !arguments.json {
+        tell_what_is_known(&layout, arguments)?;
+    }
     let mut out = io::stdout().lock();
     let told = if arguments.json {
         let own = Events {
@@ -75,6 +80,29 @@ fn wanted(arguments: &HistoryArguments, since: Option<DateTime<Utc>>, event: &Re
                 .reasons
                 .iter()
                 .any(|reason| reason == event.reason()))
+}
+
+/// Says which agents and reasons the record has, to whoever asked for one that it does not know.
+fn tell_what_is_known(layout: &Layout, arguments: &HistoryArguments) -> Result<()> {
+    let all = read(layout, None, |_| true)?;
+    let agents: BTreeSet<&str> = all.events.iter().filter_map(Recorded::agent).collect();
+    let reasons: BTreeSet<&str> = all.events.iter().map(Recorded::reason).collect();
+    let of = [
+        (&arguments.agents, agents, "agents"),
+        (&arguments.reasons, reasons, "reasons"),
+    ];
+    let mut err = io::stderr().lock();
+    for (asked, known, what) in of {
+        for word in asked.iter().filter(|word| !known.contains(word.as_str())) {
+            let known: Vec<&str> = known.iter().copied().collect();
+            let known = known.join(", ");
+            writeln!(
+                err,
+                "hint: `{word}` is none of the recorded {what}: {known}"
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// Says what whoever reads the events has to know beside them.

@@ -74,7 +74,9 @@ pub(super) fn unhold(cli: &Cli, arguments: &UnholdArguments, now: DateTime<Utc>)
     change(cli, &order, now, |state| {
         let before = state.hold.take();
         let message = match &before {
-            None => "not held by this program: nothing to release".to_owned(),
+            None => "not held by this program: nothing to release; `status` names what releases a hold of the \
+                     package manager's"
+                .to_owned(),
             Some(hold) => format!(
                 "released; it was held since {}",
                 words::moment(hold.since, now)
