@@ -267,8 +267,10 @@ fn read_file<T>(
     let body = match super::channel::read_capped(&path) {
         Ok(body) => body,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => match absent {
-            Some(value) => return Ok(answer(value)),
-            None => {
+            // Where the version is not there either the channel itself is gone, as with a file system
+            // that is not mounted.
+            Some(value) if folder.join("version").exists() => return Ok(answer(value)),
+            _ => {
                 return Err(ServerError::Unreachable {
                     url,
                     cause: "no such file".into(),

@@ -156,6 +156,18 @@ async fn a_folder_is_a_server_too() {
         "{error}"
     );
     assert!(error.hint().unwrap().contains("folder"));
+    // A folder without a version is a file system that is not mounted, and no channel without a schedule.
+    for absent in [
+        client.critical(None, now()).await.map(|_| ()),
+        client.schedule(None, now()).await.map(|_| ()),
+    ] {
+        let error = absent.unwrap_err();
+        assert!(
+            matches!(error, ServerError::Unreachable { .. }),
+            "{error:?}"
+        );
+    }
+    std::fs::write(folder.path().join("version"), "none\n").unwrap();
     assert!(!client.critical(None, now()).await.unwrap().kept.value);
     assert_eq!(
         client.schedule(None, now()).await.unwrap().kept.value,
