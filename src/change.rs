@@ -10,7 +10,7 @@ use crate::host;
 use crate::outcome::State;
 use crate::plan::{Asked, Work};
 use crate::prefetch;
-use crate::progress::Fetch;
+use crate::progress::{Doing, Fetch};
 use crate::proof::{self, Refused};
 use crate::report::{AgentReport, build};
 use crate::repository::{Offer, Prepared, simulate};
@@ -281,7 +281,12 @@ async fn fetch<R: Runner>(
         folder: offer.view.folder.clone(),
         bytes,
     });
-    context.doing(sources.agent, format!("fetching {}", change.to), fetch);
+    let doing = Doing {
+        what: format!("fetching {}", change.to),
+        fetch,
+        ..Doing::default()
+    };
+    context.doing(sources.agent, doing);
     let command = sources.manager.download(&offer.view, change);
     let output = context.runner.run(&command).await?;
     if let Some(changes) = sources.manager.read_download(change, &output)? {

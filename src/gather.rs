@@ -44,6 +44,8 @@ pub struct Gathered {
     pub state: AgentState,
     /// The way out of what the version server did wrong.
     pub server_hint: Option<String>,
+    /// Why nothing is known of what earlier runs and operators left, where only root can read it.
+    pub unreadable: Option<String>,
     /// What deserves attention and stops nothing.
     pub warnings: Vec<String>,
     /// The unit, where it is known or could be found out.
@@ -165,6 +167,7 @@ pub async fn first<R: Runner>(
         },
         state,
         server_hint: None,
+        unreadable: None,
         warnings: Vec::new(),
         unit: policy
             .health

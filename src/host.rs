@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::OnceLock;
 
 /// Folders in which system programs are looked for, whatever the caller's `PATH` says.
@@ -73,6 +74,21 @@ pub enum NoManager {
     Unsupported(String),
     /// The configuration has to name one.
     Ambiguous(String),
+}
+
+impl NoManager {
+    /// The way out, for an agent of that name.
+    pub fn hint(&self, agent: &str) -> String {
+        match self {
+            Self::Unsupported(_) => format!(
+                "this host cannot be served: mend `package_manager` of agent {agent} where that names the \
+                 wrong one, else remove the agent from its configuration"
+            ),
+            Self::Ambiguous(_) => {
+                format!("set `package_manager` of agent {agent} in the configuration")
+            }
+        }
+    }
 }
 
 /// Finds the package manager that the policy names, or the only one of the host. A configured
@@ -253,10 +269,21 @@ pub fn has_systemd(layout: &Layout) -> bool {
 
 /// When a process was started, in clock ticks since the kernel was; field 22 of `proc_pid_stat(5)`.
 pub fn process_started(process: u32) -> Option<u64> {
+    process_field(process, 22)
+}
+
+/// Whether a process is another one or was started by it, or by one that it started and so on.
+pub fn descends_from(process: u32, ancestor: u32) -> bool {
+    let parent = |process: &u32| process_field(*process, 4);
+    std::iter::successors(Some(process), parent).any(|one| one == ancestor)
+}
+
+/// A number of `proc_pid_stat(5)`, whose fields count from 1; one of those after the name.
+fn process_field<T: FromStr>(process: u32, field: usize) -> Option<T> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name before may have blanks and parentheses.
     let (_, after) = stat.rsplit_once(") ")?;
-    after.split(' ').nth(19)?.parse().ok()
+    after.split(' ').nth(field - 3)?.parse().ok()
 }
 
 /// The program that a process executes, and whether that file was replaced since.

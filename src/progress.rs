@@ -3,8 +3,9 @@
 //! It is a file in the run-time folder, since the one who works may be another process than the one
 //! who is watched. Nothing depends on it: what cannot be written is not shown.
 
-use crate::host::process_started;
+use crate::host::{descends_from, process_started};
 use crate::state::{Layout, files};
+use crate::transaction::quiet::lock_holder;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -28,6 +29,20 @@ pub struct Progress {
     /// What is being fetched, where that can be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetch: Option<Fetch>,
+    /// Lock files that are needed for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<String>,
+    /// Another process that holds one of them, where one does: it is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+}
+
+/// What begins.
+#[derive(Debug, Default)]
+pub(crate) struct Doing {
+    pub(crate) what: String,
+    pub(crate) fetch: Option<Fetch>,
+    pub(crate) locks: Vec<String>,
 }
 
 /// A file on its way here.
@@ -42,24 +57,27 @@ pub struct Fetch {
 
 impl Progress {
     /// Tells what begins now.
-    pub(crate) fn tell(
-        layout: &Layout,
-        agent: &str,
-        doing: String,
-        fetch: Option<Fetch>,
-        now: DateTime<Utc>,
-    ) {
+    pub(crate) fn tell(layout: &Layout, agent: &str, doing: Doing, now: DateTime<Utc>) {
+        let Doing { what, fetch, locks } = doing;
         let progress = Self {
             agent: agent.to_owned(),
-            doing,
+            doing: what,
             since: now,
             process: std::process::id(),
             process_started: process_started(std::process::id()).unwrap_or_default(),
             fetch,
+            locks,
+            waits_for: None,
         };
         if let Ok(text) = serde_json::to_string(&progress) {
             let _ = fs::write(layout.progress(), text);
         }
+    }
+
+    /// For whom it waits, to be put behind what is done.
+    pub fn waiting(&self) -> String {
+        let holder = self.waits_for.as_ref();
+        holder.map_or_else(String::new, |holder| format!(", waiting for {holder}"))
     }
 
     /// Nothing is being done any more.
@@ -71,8 +89,15 @@ impl Progress {
     pub fn read(layout: &Layout) -> Option<Self> {
         let text = fs::read_to_string(layout.progress()).ok()?;
         // One that is being written is read the next time.
-        let progress: Self = serde_json::from_str(&text).ok()?;
-        (process_started(progress.process) == Some(progress.process_started)).then_some(progress)
+        let mut progress: Self = serde_json::from_str(&text).ok()?;
+        if process_started(progress.process) != Some(progress.process_started) {
+            return None;
+        }
+        let is_ours = |process| descends_from(process, progress.process);
+        let holder = lock_holder(layout, &progress.locks);
+        let other = holder.filter(|holder| !holder.process.is_some_and(is_ours));
+        progress.waits_for = other.map(|holder| holder.who());
+        Some(progress)
     }
 }
 
@@ -113,7 +138,11 @@ mod tests {
         fs::create_dir_all(layout.run_time()).unwrap();
         let now = DateTime::UNIX_EPOCH;
         assert_eq!(Progress::read(&layout), None);
-        Progress::tell(&layout, "demo", "installing 1.1.0".to_owned(), None, now);
+        let doing = Doing {
+            what: "installing 1.1.0".to_owned(),
+            ..Doing::default()
+        };
+        Progress::tell(&layout, "demo", doing, now);
         let told = Progress::read(&layout).unwrap();
         assert_eq!(
             (told.agent.as_str(), told.doing.as_str()),

@@ -9,6 +9,7 @@ use crate::gather::{Gathered, Sources, find_unit};
 use crate::health::probe::examine;
 use crate::outcome::{self, State};
 use crate::packages;
+use crate::progress::Doing;
 use crate::report::{AgentReport, build};
 use crate::state::agent::AgentState;
 use crate::state::durations::Durations;
@@ -39,6 +40,12 @@ pub(crate) async fn broken_package<R: Runner>(
     }
     let (layout, manager) = (context.layout, sources.manager);
     // To whoever asks during a transaction of somebody else it looks the same.
+    let doing = Doing {
+        what: "looking whether the package manager is at rest".to_owned(),
+        locks: manager.locks().map(str::to_owned).into(),
+        ..Doing::default()
+    };
+    context.doing(name, doing);
     if let Err(holder) = wait_until_quiet(layout, manager.locks(), "none", &[]).await {
         let server = &sources.policy.version_server.url;
         let reason = Reason::PackageManagerBusy;

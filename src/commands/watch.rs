@@ -49,10 +49,11 @@ fn line(progress: &Progress, now: DateTime<Utc>) -> String {
     });
     let seconds = (now - progress.since).num_seconds().max(0);
     format!(
-        "{}: {}{} ({seconds} s)",
+        "{}: {}{}{} ({seconds} s)",
         progress.agent,
         progress.doing,
-        fetched.unwrap_or_default()
+        fetched.unwrap_or_default(),
+        progress.waiting(),
     )
 }
 
@@ -104,10 +105,18 @@ mod tests {
             process: 1,
             process_started: 0,
             fetch: None,
+            locks: Vec::new(),
+            waits_for: None,
         };
         let now = since + TimeDelta::seconds(12);
         assert_eq!(line(&progress, now), "demo: installing 1.1.0 (12 s)");
         std::fs::write(folder.path().join("a"), vec![0; 2 * 1024 * 1024]).unwrap();
+        progress.waits_for = Some("process 4711 (apt-get)".to_owned());
+        assert_eq!(
+            line(&progress, now),
+            "demo: installing 1.1.0, waiting for process 4711 (apt-get) (12 s)"
+        );
+        progress.waits_for = None;
         progress.fetch = Some(Fetch {
             folder: folder.path().to_owned(),
             bytes: 5 * 1024 * 1024 - 1,

@@ -130,21 +130,11 @@ pub(super) fn name(gate: GateName) -> &'static str {
 /// A host whose package manager cannot be driven.
 pub(super) fn unsupported(agent: &str, why: &crate::host::NoManager) -> Finding {
     use crate::host::NoManager;
-    let finding = match why {
-        NoManager::Unsupported(why) => Finding::problem(
-            "package manager",
-            PREREQUISITE,
-            why.clone(),
-            "this host cannot be served; remove the agent from its configuration",
-        ),
-        NoManager::Ambiguous(why) => Finding::problem(
-            "package manager",
-            exit_code(Reason::ConfigurationInvalid),
-            why.clone(),
-            format!("set `package_manager` of agent {agent} in the configuration"),
-        ),
+    let (code, found) = match why {
+        NoManager::Unsupported(found) => (PREREQUISITE, found),
+        NoManager::Ambiguous(found) => (exit_code(Reason::ConfigurationInvalid), found),
     };
-    finding.of(agent)
+    Finding::problem("package manager", code, found, why.hint(agent)).of(agent)
 }
 
 #[cfg(test)]

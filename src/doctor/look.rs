@@ -3,6 +3,7 @@
 use super::database::Manager;
 use super::disk::Disks;
 use super::neighbours::{Neighbour, is_unattended, of_timer};
+use super::telling::{Program, Textfile};
 use super::timer::{PROPERTIES, UNITS};
 use crate::health::unit::{UnitSample, query};
 use crate::host;
@@ -12,6 +13,7 @@ use crate::transaction::quiet::lock_holder;
 use adapters::{CommandSpec, ManagerKind, PackageManager, Runner};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 /// One question to a tool; nothing where it cannot be asked or says no.
@@ -123,7 +125,7 @@ pub(super) async fn manager(
     Manager {
         program: program.to_owned(),
         version: version(layout, kind, runner).await,
-        lock: lock_holder(layout, locks),
+        lock: lock_holder(layout, &locks).map(|holder| holder.to_string()),
         sees_lock: locks.iter().all(readable),
         interrupted: kind == ManagerKind::Apt && is_interrupted(layout),
         audit: if kind == ManagerKind::Apt {
@@ -262,6 +264,25 @@ fn is_locked(list: &str, inode: u64) -> bool {
     })
 }
 
+/// How a program of the operator's is found.
+pub(super) fn program(layout: &Layout, program: &str) -> Program {
+    match fs::metadata(layout.host(program)) {
+        Ok(file) if file.is_file() && file.mode() & 0o111 != 0 => Program::Executable,
+        Ok(_) => Program::NotExecutable,
+        Err(_) => Program::Absent,
+    }
+}
+
+/// How a textfile is found.
+pub(super) fn textfile(layout: &Layout, file: &Path) -> Textfile {
+    let path = layout.host(file);
+    match fs::metadata(&path).and_then(|file| file.modified()) {
+        Ok(modified) => Textfile::Written(modified.into()),
+        Err(_) if path.parent().is_some_and(Path::is_dir) => Textfile::Absent,
+        Err(_) => Textfile::NoFolder,
+    }
+}
+
 /// Proxies of this shell, by the variables that reqwest looks at.
 pub(super) fn proxies() -> Vec<(String, String)> {
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
@@ -274,7 +295,6 @@ pub(super) fn proxies() -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn the_version_of_dnf_is_read_without_starting_it() {

@@ -17,6 +17,7 @@ mod remembered;
 mod render;
 mod repository;
 mod server;
+mod telling;
 mod timer;
 mod timing;
 mod unit;
@@ -28,6 +29,7 @@ use crate::config::{ConfigError, Configuration, Policy};
 use crate::decision::ScheduleFact;
 use crate::host::{self, has_systemd};
 use crate::installer::is_missing;
+use crate::state::Layout;
 use crate::state::journal::Journal;
 use crate::tick::{Context, Examined, examine};
 use adapters::{ManagerKind, Runner};
@@ -213,5 +215,24 @@ async fn agent<R: Runner>(
     let is_at_work = look::is_at_work(layout);
     findings.push(remembered::journal(&journal, context.is_root, is_at_work));
     findings.extend(remembered::quarantine(name, &gathered.state, now));
+    findings.extend(told(layout, policy, now));
+    findings
+}
+
+/// Who is told of what happens to an agent, where anybody is.
+fn told(layout: &Layout, policy: &Policy, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(program) = policy.on_event.as_deref().and_then(<[String]>::first) {
+        findings.push(telling::on_event(program, look::program(layout, program)));
+    }
+    if let Some(file) = &policy.metrics_file {
+        let last = look::last_document(layout).map(|document| document.generated_at);
+        findings.push(telling::metrics(
+            file,
+            look::textfile(layout, file),
+            last,
+            now,
+        ));
+    }
     findings
 }

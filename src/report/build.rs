@@ -8,6 +8,7 @@ use crate::decision::{
 };
 use crate::outcome::{self, exit_code};
 use crate::report::words;
+use crate::schedule::{Freeze, Opening, Schedule};
 use crate::state::agent::AgentState;
 use adapters::Installed;
 use chrono::{DateTime, Utc};
@@ -183,11 +184,26 @@ fn schedule(facts: &Facts, now: DateTime<Utc>) -> ScheduleReport {
                     .map(|opening| WindowReport {
                         start: opening.start,
                         stop: opening.stop,
+                        frozen: frozen(&opening, schedule, &facts.timing.freezes),
                     })
                     .collect(),
             }
         }
     }
+}
+
+/// The freeze that takes most of a window: one that takes all of it, else one that takes some.
+fn frozen(opening: &Opening, schedule: &Schedule, freezes: &[Freeze]) -> Option<String> {
+    let all = || schedule.document().freezes().iter().chain(freezes);
+    let (freeze, how) = match all().find(|freeze| freeze.takes_all(opening)) {
+        Some(freeze) => (freeze, "frozen"),
+        None => (all().find(|freeze| freeze.takes(opening))?, "partly frozen"),
+    };
+    Some(if freeze.reason.is_empty() {
+        how.to_owned()
+    } else {
+        format!("{how}: {}", freeze.reason)
+    })
 }
 
 /// From what to what, where both are known.
@@ -330,6 +346,19 @@ pub fn advised(report: &mut AgentReport, hint: Option<String>) {
     {
         report.hint = hint;
     }
+}
+
+/// What earlier runs and operators left is not known: only root can read it.
+pub fn not_remembered(report: &mut AgentReport, why: String) {
+    const FOR_ROOT: &str = "only root can read it";
+    for gate in &mut report.gates {
+        let is_remembered = matches!(gate.name, GateName::Quarantine | GateName::Hold);
+        if is_remembered && gate.open == Some(true) {
+            *gate = Gate::not_looked_at(gate.name, FOR_ROOT).because(Reason::NeedsRoot);
+        }
+    }
+    report.rollback = None;
+    report.warnings.push(why);
 }
 
 /// Takes over what authorization found.

@@ -220,6 +220,9 @@ pub struct WindowReport {
     pub start: DateTime<Utc>,
     /// It closes. UTC.
     pub stop: DateTime<Utc>,
+    /// The change freeze that takes some or all of it, in words; nothing where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
 }
 
 impl Document {

@@ -24,7 +24,11 @@ pub(super) fn write(
     let ages = Ages { as_of, now };
     if let Some(progress) = &agent.progress {
         let since = words::ago(now - progress.since);
-        page.fact("now", &format!("{}, begun {since}", progress.doing))?;
+        let waiting = progress.waiting();
+        page.fact(
+            "now",
+            &format!("{}, begun {since}{waiting}", progress.doing),
+        )?;
     }
     page.fact("as of", &words::moment(as_of, now))?;
     found(page, agent, ages)?;
@@ -147,14 +151,16 @@ fn schedule(page: &mut Page<impl Write>, agent: &AgentReport, ages: Ages) -> io:
     let age = ages.of(schedule.read_at);
     page.fact("schedule", &format!("{}{zone}{age}", schedule.source))?;
     for (index, window) in schedule.next.iter().enumerate() {
-        let open = if window.start <= ages.now && ages.now < window.stop {
-            " (open)"
-        } else {
-            ""
-        };
+        let is_open = window.start <= ages.now && ages.now < window.stop;
         let text = words::span(window.start, window.stop);
+        let known = match (is_open, &window.frozen) {
+            (true, Some(frozen)) => format!(" (open, but {frozen})"),
+            (true, None) => " (open)".to_owned(),
+            (false, Some(frozen)) => format!(" ({frozen})"),
+            (false, None) => String::new(),
+        };
         let label = if index == 0 { "windows" } else { "" };
-        page.fact(label, &format!("{text}{open}"))?;
+        page.fact(label, &format!("{text}{known}"))?;
     }
     Ok(())
 }

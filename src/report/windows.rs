@@ -2,7 +2,6 @@
 
 use super::page::{Form, Page};
 use super::words;
-use crate::schedule::lint::covered;
 use crate::schedule::{ClockChange, Freeze, Opening, Schedule, Zone};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -75,7 +74,7 @@ impl Windows {
             last_start: opening.stop - margin.min(opening.duration() / 2),
             freezes: freezes
                 .iter()
-                .filter(|freeze| freeze.start < opening.stop && opening.start < freeze.stop)
+                .filter(|freeze| freeze.takes(&opening))
                 .map(|freeze| (*freeze).clone())
                 .collect(),
             skipped_start: schedule.skipped_start(&opening),
@@ -293,7 +292,7 @@ fn frozen(freeze: &Freeze, opening: &Opening) -> String {
     } else {
         format!(", but for {} updates", allowed.join(" and "))
     };
-    let when = if covered(opening, std::slice::from_ref(freeze)).is_some() {
+    let when = if freeze.takes_all(opening) {
         format!("until {}", freeze.stop.format("%a %Y-%m-%d %H:%M UTC"))
     } else {
         format!(

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::instant;
+use super::window::Opening;
 
 /// The longest reason that is kept, in bytes; it stands on one line of a status report.
 const MAX_REASON: usize = 200;
@@ -41,6 +42,16 @@ impl Freeze {
     /// Whether the freeze is on at `now`: start ≤ now < stop.
     pub fn covers(&self, now: DateTime<Utc>) -> bool {
         self.start <= now && now < self.stop
+    }
+
+    /// Whether the freeze takes some of the opening, or all of it.
+    pub fn takes(&self, opening: &Opening) -> bool {
+        self.start < opening.stop && opening.start < self.stop
+    }
+
+    /// Whether the freeze leaves nothing of the opening.
+    pub fn takes_all(&self, opening: &Opening) -> bool {
+        self.start <= opening.start && opening.stop <= self.stop
     }
 
     /// Whether the freeze lets `cause` through.
@@ -151,6 +162,38 @@ mod tests {
             serde_json::from_str::<Freeze>(&again).expect("its own JSON"),
             freeze
         );
+    }
+
+    #[test]
+    fn what_it_takes_of_a_window() {
+        let freeze = freeze("2026-12-20", "2027-01-04", "[]").expect("a freeze");
+        let table = [
+            (
+                "2026-12-19T22:00:00Z",
+                "2026-12-20T00:00:00Z",
+                (false, false),
+            ),
+            (
+                "2026-12-19T22:00:00Z",
+                "2026-12-20T02:00:00Z",
+                (true, false),
+            ),
+            ("2026-12-20T00:00:00Z", "2026-12-20T02:00:00Z", (true, true)),
+            ("2027-01-03T22:00:00Z", "2027-01-04T00:00:00Z", (true, true)),
+            (
+                "2027-01-04T00:00:00Z",
+                "2027-01-04T02:00:00Z",
+                (false, false),
+            ),
+        ];
+        for (start, stop, expected) in table {
+            let opening = Opening {
+                start: start.parse().expect(start),
+                stop: stop.parse().expect(stop),
+            };
+            let taken = (freeze.takes(&opening), freeze.takes_all(&opening));
+            assert_eq!(taken, expected, "{start}");
+        }
     }
 
     #[test]

@@ -136,7 +136,9 @@ fn frozen(openings: &[Opening], freezes: &[Freeze], now: DateTime<Utc>) -> Optio
         .take_while(|opening| opening.start <= now + SOON)
         .count();
     let looked_at = &openings[..if near == 0 { openings.len() } else { near }];
-    let freeze = looked_at.iter().map(|opening| covered(opening, freezes));
+    let freeze = looked_at
+        .iter()
+        .map(|opening| freezes.iter().find(|freeze| freeze.takes_all(opening)));
     let covering: Option<Vec<&Freeze>> = freeze.collect();
     let last = covering?.into_iter().max_by_key(|freeze| freeze.stop)?;
     let reason = if last.reason.is_empty() {
@@ -159,13 +161,6 @@ fn frozen(openings: &[Opening], freezes: &[Freeze], now: DateTime<Utc>) -> Optio
         ),
         hint,
     ))
-}
-
-/// The freeze that leaves nothing of an opening, where one does.
-pub fn covered<'a>(opening: &Opening, freezes: &'a [Freeze]) -> Option<&'a Freeze> {
-    freezes
-        .iter()
-        .find(|freeze| freeze.start <= opening.start && opening.stop <= freeze.stop)
 }
 
 fn day(instant: DateTime<Utc>) -> String {

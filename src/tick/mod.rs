@@ -25,7 +25,7 @@ use crate::host::{self, NoManager};
 use crate::installer::Role;
 use crate::outcome::{self, State};
 use crate::plan::Work;
-use crate::progress::{Fetch, Progress};
+use crate::progress::{Doing, Progress};
 use crate::repair;
 use crate::report::{AgentReport, build};
 use crate::state::Layout;
@@ -88,9 +88,9 @@ impl<R> Context<'_, R> {
     }
 
     /// Tells whoever watches what begins now.
-    pub(crate) fn doing(&self, agent: &str, what: String, fetch: Option<Fetch>) {
+    pub(crate) fn doing(&self, agent: &str, doing: Doing) {
         if self.mode == Mode::Act {
-            Progress::tell(self.layout, agent, what, fetch, self.later());
+            Progress::tell(self.layout, agent, doing, self.later());
         }
     }
 
@@ -177,7 +177,7 @@ async fn tick<R: Runner>(
         plan,
     };
     let mut gathered = gather::first(&sources, platform, stored.clone(), context.forced()).await;
-    gathered.warnings.extend(unreadable);
+    gathered.unreadable = unreadable;
     let handed_over = matches!(context.role, Role::Decider(_)) && context.mode == Mode::Act;
     let mut broken = None;
     if context.mode == Mode::Act && !handed_over {
@@ -305,6 +305,9 @@ async fn conclude<R: Runner>(
         by_hand::conclude(context, by_hand, &mut gathered.state, report);
     }
     by_hand::remembered(context, &gathered.state, report)?;
+    if let Some(why) = gathered.unreadable.take() {
+        build::not_remembered(report, why);
+    }
     if context.mode != Mode::Act && report.phase.is_some_and(Phase::is_open) {
         let text = "a change is under way, or was cut off: then the next run finishes or undoes it before it decides anything";
         report.warnings.push(text.to_owned());
@@ -320,14 +323,12 @@ async fn conclude<R: Runner>(
 
 /// The report of a host whose package manager cannot be driven.
 fn without_manager(name: &str, server: &str, why: NoManager) -> AgentReport {
-    let (reason, why, hint) = match why {
-        NoManager::Unsupported(why) => (Reason::UnsupportedPlatform, why, None),
-        NoManager::Ambiguous(why) => {
-            let hint = format!("set `package_manager` of agent {name} in the configuration");
-            (Reason::ConfigurationInvalid, why, Some(hint))
-        }
+    let hint = why.hint(name);
+    let (reason, why) = match why {
+        NoManager::Unsupported(why) => (Reason::UnsupportedPlatform, why),
+        NoManager::Ambiguous(why) => (Reason::ConfigurationInvalid, why),
     };
-    build::without_facts(name, server, reason, why, hint)
+    build::without_facts(name, server, reason, why, Some(hint))
 }
 
 /// Remembers since when the agent is sick, so that the next tick looks again.
@@ -369,7 +370,10 @@ fn note_failing(state: &mut AgentState, report: &mut AgentReport, now: DateTime<
 fn load_state<R>(context: &Context<'_, R>, name: &str) -> Result<(AgentState, Option<String>)> {
     match AgentState::load(context.layout, name) {
         Err(error) if context.mode != Mode::Act && !context.is_root => {
-            let text = format!("only root can read what earlier ticks remembered ({error:#})");
+            let text = format!(
+                "only root can read what earlier runs and operators left, so hold, quarantine and the \
+                 way back are not known ({error:#})"
+            );
             Ok((AgentState::default(), Some(text)))
         }
         loaded => Ok((loaded?, None)),

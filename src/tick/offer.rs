@@ -4,6 +4,7 @@ use super::Context;
 use crate::config::{self, RepositorySource};
 use crate::decision::{Reason, Target};
 use crate::gather::{Gathered, Sources};
+use crate::progress::Doing;
 use crate::proof::Trusting;
 use crate::repository::{Prepared, Request, Source, prepare};
 use crate::state::Layout;
@@ -58,8 +59,11 @@ pub(super) async fn asked<R: Runner>(
     let Some(Installed::Present(installed)) = gathered.facts.installed.value() else {
         return Ok(None);
     };
-    let text = format!("asking the repository for {target}");
-    context.doing(sources.agent, text, None);
+    let doing = Doing {
+        what: format!("asking the repository for {target}"),
+        ..Doing::default()
+    };
+    context.doing(sources.agent, doing);
     let source = source(&sources.policy.repository.source);
     let request = Request {
         manager: sources.manager,

@@ -61,7 +61,7 @@ pub(crate) async fn install<R: Runner>(
     scene.stop.hold_back().context("hold signals back")?;
     journal.record(layout, scene.agent, Event::Begun, scene.context.later())?;
     let change = transaction(journal)?;
-    scene.doing(format!("installing {}", change.to));
+    scene.changing(format!("installing {}", change.to));
     let _inhibitor = scene.inhibitor();
     let mut run = Run::default();
     match scene.runner().run(&command).await {
@@ -101,7 +101,7 @@ pub(crate) async fn recover<R: Runner>(
         phase = ?journal.phase,
         "taking up a change that was cut off"
     );
-    scene.doing(format!("taking up the change to {}", change.to));
+    scene.changing(format!("taking up the change to {}", change.to));
     scene.stop.hold_back().context("hold signals back")?;
     let _inhibitor = scene.inhibitor();
     let run = Run {
@@ -244,13 +244,13 @@ fn tell_step<R: Runner>(
     } else {
         from
     };
-    scene.doing(match step {
-        Step::Finish => format!("finishing {to}"),
-        Step::PutNew => format!("putting {to} in place"),
-        Step::PutOld(_) => format!("putting {from} back"),
-        Step::Observe => format!("watching whether {installed} works"),
-        Step::GiveUp | Step::Leave | Step::Accept => return,
-    });
+    match step {
+        Step::Finish => scene.doing(format!("finishing {to}")),
+        Step::PutNew => scene.changing(format!("putting {to} in place")),
+        Step::PutOld(_) => scene.changing(format!("putting {from} back")),
+        Step::Observe => scene.doing(format!("watching whether {installed} works")),
+        Step::GiveUp | Step::Leave | Step::Accept => {}
+    }
 }
 
 /// What is installed, where the manager was kept out by a lock and changed nothing: then there is
@@ -267,8 +267,8 @@ async fn kept_out<R: Runner>(
     if finding != Finding::Old(Files::Whole) {
         return None;
     }
-    if let Some(holder) = lock_holder(scene.context.layout, scene.manager.locks()) {
-        *detail = holder;
+    if let Some(holder) = lock_holder(scene.context.layout, &scene.manager.locks()) {
+        *detail = holder.to_string();
     }
     installed.ok()
 }

@@ -3,6 +3,7 @@
 use crate::host;
 use crate::state::Layout;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
+use std::fmt;
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
@@ -30,7 +31,9 @@ pub(crate) async fn wait_until_quiet(
 ) -> Result<(), String> {
     let end = Instant::now() + PATIENCE;
     loop {
-        let holder = lock_holder(layout, locks).or_else(|| survivor(id, own_files));
+        let holder = lock_holder(layout, &locks)
+            .map(|holder| holder.to_string())
+            .or_else(|| survivor(id, own_files));
         match holder {
             None => return Ok(()),
             Some(holder) if Instant::now() >= end => return Err(holder),
@@ -39,21 +42,42 @@ pub(crate) async fn wait_until_quiet(
     }
 }
 
+/// Who holds a record lock.
+pub(crate) struct Holder {
+    lock: String,
+    /// None where it is outside this host's process table.
+    pub(crate) process: Option<u32>,
+}
+
+impl Holder {
+    pub(crate) fn who(&self) -> String {
+        match self.process {
+            Some(process) => format!("process {process} ({})", name(process)),
+            None => "a process outside this host's process table".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is held by {}", self.lock, self.who())
+    }
+}
+
 /// Who holds one of the locks just now.
-pub(crate) fn lock_holder(layout: &Layout, locks: [&str; 2]) -> Option<String> {
-    locks.iter().find_map(|lock| holder(layout, lock))
+pub(crate) fn lock_holder(layout: &Layout, locks: &[impl AsRef<str>]) -> Option<Holder> {
+    locks.iter().find_map(|lock| holder(layout, lock.as_ref()))
 }
 
 /// The process that holds a record lock on the file.
-fn holder(layout: &Layout, lock: &str) -> Option<String> {
+fn holder(layout: &Layout, lock: &str) -> Option<Holder> {
     let file = File::open(layout.host(lock)).ok()?;
     let held = fcntl_getlk(&file, &Flock::from(FlockType::WriteLock)).ok()??;
-    Some(match held.pid {
-        Some(pid) => {
-            let pid = pid.as_raw_nonzero().get();
-            format!("{lock} is held by process {pid} ({})", name(pid))
-        }
-        None => format!("{lock} is held by a process outside this host's process table"),
+    Some(Holder {
+        lock: lock.to_owned(),
+        process: held
+            .pid
+            .and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok()),
     })
 }
 
@@ -66,7 +90,7 @@ pub(super) fn survivor(id: &str, own_files: &[String]) -> Option<String> {
         let Some(pid) = entry
             .file_name()
             .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
+            .and_then(|name| name.parse::<u32>().ok())
         else {
             continue;
         };
@@ -74,12 +98,8 @@ pub(super) fn survivor(id: &str, own_files: &[String]) -> Option<String> {
         let is_ours = environment
             .split(|byte| *byte == 0)
             .any(|variable| variable == mark.as_bytes());
-        let is_bystander = || {
-            u32::try_from(pid)
-                .ok()
-                .and_then(host::executable)
-                .is_some_and(|(path, _)| is_bystander(&path, own_files))
-        };
+        let is_bystander =
+            || host::executable(pid).is_some_and(|(path, _)| is_bystander(&path, own_files));
         if is_ours && !is_bystander() {
             return Some(format!(
                 "process {pid} ({}) of an earlier transaction still runs",
@@ -103,8 +123,8 @@ fn is_bystander(program: &Path, own_files: &[String]) -> bool {
             .any(|file| program.as_os_str() == file.as_str())
 }
 
-fn name(pid: i32) -> String {
-    fs::read_to_string(format!("/proc/{pid}/comm"))
+fn name(process: u32) -> String {
+    fs::read_to_string(format!("/proc/{process}/comm"))
         .map_or_else(|_| "gone".to_owned(), |name| name.trim().to_owned())
 }
 

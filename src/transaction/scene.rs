@@ -3,6 +3,7 @@
 use super::quiet::MARK;
 use crate::config::Policy;
 use crate::health::probe::Probes;
+use crate::progress::Doing;
 use crate::state::journal::{Event, Journal, Transaction};
 use crate::stop::{Inhibitor, StopRequest};
 use crate::tick::Context;
@@ -57,7 +58,21 @@ impl<R: Runner> Scene<'_, R> {
 
     /// Tells whoever watches what begins now.
     pub(super) fn doing(&self, what: String) {
-        self.context.doing(self.agent, what, None);
+        let doing = Doing {
+            what,
+            ..Doing::default()
+        };
+        self.context.doing(self.agent, doing);
+    }
+
+    /// The same of what needs the package database.
+    pub(super) fn changing(&self, what: String) {
+        let doing = Doing {
+            what,
+            locks: self.manager.locks().map(str::to_owned).into(),
+            ..Doing::default()
+        };
+        self.context.doing(self.agent, doing);
     }
 
     pub(super) fn inhibitor(&self) -> Inhibitor {

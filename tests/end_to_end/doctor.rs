@@ -436,6 +436,57 @@ fn what_this_program_itself_left() {
 }
 
 #[test]
+fn who_is_told_of_what_happens() {
+    let host = well(&Setup::new("apt"));
+    host.configure("on_event = [\"/root/tell\"]\nmetrics.file = \"/root/textfiles/demo.prom\"");
+    host.shell("mkdir /root/textfiles; printf '#!/bin/sh\\ncat >>/root/told\\n' >/root/tell; chmod 755 /root/tell");
+    assert_eq!(host.updater(&["run"]).code, 0);
+    let output = doctor(&host);
+    for name in ["on_event", "metrics"] {
+        assert_eq!(found(&output, name, "ok").len(), 1, "{}", output.all());
+    }
+    let expected = |name, found, hint| Expected {
+        code: 0,
+        name,
+        verdict: "warning",
+        found,
+        hint,
+    };
+    broken(
+        &host,
+        "a program that nobody may execute",
+        "chmod a-x /root/tell",
+        "chmod a+x /root/tell",
+        &expected("on_event", "/root/tell is not executable", "chmod 0755"),
+    );
+    broken(
+        &host,
+        "a program that is gone",
+        "mv /root/tell /root/gone",
+        "mv /root/gone /root/tell",
+        &expected("on_event", "/root/tell is not there", "on_event"),
+    );
+    broken(
+        &host,
+        "a folder that is gone",
+        "mv /root/textfiles /root/away",
+        "mv /root/away /root/textfiles",
+        &expected("metrics", "/root/textfiles is not there", "mkdir -p"),
+    );
+    broken(
+        &host,
+        "a file that a run could not write",
+        "touch -d '2 hours ago' /root/textfiles/demo.prom",
+        "touch /root/textfiles/demo.prom",
+        &expected(
+            "metrics",
+            "the last run did not write it",
+            "metrics-folder.conf",
+        ),
+    );
+}
+
+#[test]
 fn without_systemd_cron_has_to_be_there() {
     let host = Host::up(&Setup {
         without_systemd: true,

@@ -4,6 +4,7 @@ use crate::laboratory::{Host, Setup, future_window, open_window};
 use crate::support::certificates::Authority;
 use crate::support::test_server::{Reply, TestServer};
 use crate::with_each_manager;
+use serde_json::Value;
 use std::collections::HashSet;
 
 /// What the tools write when they are only asked: rpm's readers share a lock area in a file, and
@@ -84,6 +85,17 @@ with_each_manager! {
         let run = host.updater_as("operator", &["run", "--json"]);
         assert_eq!((run.code, &run.agent()["reason"]), (77, &"needs_root".into()), "{}", run.all());
         assert!(run.agent()["hint"].to_string().contains("root"));
+        // What root's commands left is not told as if there were nothing.
+        assert_eq!(host.updater(&["hold", "demo"]).code, 0);
+        let dry = host.updater_as("operator", &["run", "--dry-run", "--json"]);
+        for name in ["hold", "quarantine"] {
+            let gates = dry.agent()["gates"].clone();
+            let gate = gates.as_array().unwrap().iter().find(|gate| gate["name"] == name).unwrap();
+            assert_eq!((&gate["open"], &gate["reason"]), (&Value::Null, &"needs_root".into()), "{}", dry.all());
+        }
+        assert_eq!(dry.agent()["rollback"], Value::Null, "{}", dry.all());
+        assert!(dry.agent()["warnings"].to_string().contains("only root can read"), "{}", dry.all());
+        assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
         // Root's tick leaves a status that everybody can read.
         assert_eq!(host.updater(&["run"]).code, 0);
         let status = host.updater_as("operator", &["status", "--json"]);

@@ -175,7 +175,16 @@ fn a_lock_of_the_package_manager_is_told_with_its_holder() {
     host.shell("systemd-run --quiet --unit=holder dpkg -i /tmp/slow.deb");
     host.wait_until("test -e /root/held && echo held", "held");
     host.configure("transaction_deadline = \"10s\"");
-    let run = host.updater(&["run", "--json"]);
+    // Who watches hears for whom it waits, while it does.
+    let run = std::thread::scope(|scope| {
+        let run = scope.spawn(|| host.updater(&["run", "--json"]));
+        let waits = "grep -oE 'installing 1.1.0, begun .*, waiting for process [0-9]+ .dpkg.'";
+        host.wait_until(
+            &format!("/opt/updater/agent-updater status | {waits} >/dev/null && echo told"),
+            "told",
+        );
+        run.join().expect("the run")
+    });
     assert_eq!(
         (run.code, &run.agent()["reason"]),
         (24, &"package_manager_busy".into()),

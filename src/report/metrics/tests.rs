@@ -23,6 +23,7 @@ fn full() -> AgentReport {
     report.pending_since = Some(now());
     report.consecutive_failures = 3;
     report.schedule.next = vec![WindowReport {
+        frozen: None,
         start: now(),
         stop: now(),
     }];
