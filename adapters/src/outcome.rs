@@ -40,16 +40,18 @@ pub(crate) fn rule_that_fits(output: &CommandOutput, rules: &[Rule]) -> Option<F
 
 /// The lines of standard error, then those of standard output, without what is said only while
 /// apt waits for a lock that it may well get.
-fn lines(output: &CommandOutput) -> impl Iterator<Item = &str> {
+pub(crate) fn lines(output: &CommandOutput) -> impl Iterator<Item = &str> {
     let lines = output.stderr.lines().chain(output.stdout.lines());
     lines
         .map(str::trim)
         .filter(|line| !line.starts_with("Waiting for cache lock"))
 }
 
-/// A line as it goes into a message.
+/// A line as it goes into a message; a list's dash is none of it.
 pub(crate) fn shorten(line: &str) -> String {
-    line.trim().chars().take(LONGEST).collect()
+    let line = line.trim();
+    let line = line.strip_prefix("- ").unwrap_or(line);
+    line.chars().take(LONGEST).collect()
 }
 
 /// Refuses an output that is not whole: a list with a gap must not be read as the list.

@@ -200,6 +200,13 @@ fn refresh() {
                 "{kind} {situation}: {read:?}"
             );
         }
+        // Each tool says where, and why not.
+        let Err(Failure::Offline(told)) = read("refresh-unreachable") else {
+            unreachable!("asserted above")
+        };
+        for part in ["//10.213.0.1:9/", "onnect to 10.213.0.1"] {
+            assert!(told.contains(part), "{kind}: {told}");
+        }
     }
 }
 

@@ -124,7 +124,7 @@ impl PackageManager for Yum {
     fn refresh(&self, view: &PrivateView) -> CommandSpec {
         let mut arguments = within(view);
         arguments.extend(aside(&view.folder));
-        arguments.extend(words(&["-q", "-y", "--refresh", "makecache"]));
+        arguments.extend(words(&["-y", "--refresh", "makecache"]));
         self.query(
             arguments,
             format!("refresh the index of {}", view.repository),

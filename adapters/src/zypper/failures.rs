@@ -3,7 +3,7 @@
 use super::xml;
 use crate::command::{CommandOutput, Exit};
 use crate::failure::Failure;
-use crate::outcome::{Rule, classify, rule_that_fits};
+use crate::outcome::{Rule, classify, lines, rule_that_fits, shorten};
 use crate::rpm::database_broken;
 
 /// zypper's exit codes, as far as one of them decides alone.
@@ -130,7 +130,7 @@ pub(super) fn failure(output: &CommandOutput) -> Failure {
         Failure::Unexpected(detail) | Failure::TimedOut(detail) => detail,
         other => other.to_string(),
     };
-    match output.exit {
+    let failure = match output.exit {
         Exit::DeadlineExceeded => classify(output, &[]),
         Exit::Code(code::LOCKED) => rule_that_fits(output, &RULES[..1])
             .unwrap_or_else(|| Failure::Locked { detail: detail() }),
@@ -144,5 +144,18 @@ pub(super) fn failure(output: &CommandOutput) -> Failure {
             }
             _ => classify(output, &PROBLEM),
         }),
-    }
+    };
+    with_cause(failure, output)
+}
+
+/// libzypp says below what it makes of a download what curl said of it.
+fn with_cause(failure: Failure, output: &CommandOutput) -> Failure {
+    let Failure::Offline(detail) = failure else {
+        return failure;
+    };
+    let cause = lines(output).find_map(|line| line.strip_prefix("Error message: "));
+    Failure::Offline(match cause {
+        Some(cause) if !detail.contains(cause) => format!("{detail}: {}", shorten(cause)),
+        _ => detail,
+    })
 }
