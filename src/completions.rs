@@ -49,6 +49,7 @@ fn bash(script: &str) -> Result<String> {
         .context("the completions for bash do not begin as expected")?;
     let generated = generated.to_owned();
     let commands = TAKE_AGENTS.join("|");
+    let with_values = options_with_values().join("|");
     let _ = write!(
         script,
         r#"
@@ -56,12 +57,20 @@ _agent-updater_with_agents() {{
     local word
     {generated} "$@"
     case "${{COMP_WORDS[COMP_CWORD]}}" in -*) return 0 ;; esac
+    # The value of an option is no agent.
+    case "${{COMP_WORDS[COMP_CWORD-1]}}" in {with_values}) return 0 ;; esac
+    # The command is the first word that is no option and no option's value.
+    local before=
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+        case "$before" in {with_values}) before= && continue ;; esac
+        before="$word"
         case "$word" in
+        -*) ;;
         {commands})
             COMPREPLY=($(compgen -W "$({NAMES})" -- "${{COMP_WORDS[COMP_CWORD]}}"))
             return 0
             ;;
+        *) return 0 ;;
         esac
     done
 }}
@@ -71,6 +80,24 @@ complete -F _agent-updater_with_agents -o nosort -o bashdefault -o default agent
 "#
     );
     Ok(script)
+}
+
+/// Every option of any command that takes a value, as it is typed.
+fn options_with_values() -> Vec<String> {
+    let command = Cli::command();
+    let all = std::iter::once(&command).chain(command.get_subcommands());
+    let options = all.flat_map(clap::Command::get_opts);
+    let mut typed: Vec<String> = options
+        .filter(|option| option.get_action().takes_values())
+        .flat_map(|option| {
+            let long = option.get_long().map(|long| format!("--{long}"));
+            let short = option.get_short().map(|short| format!("-{short}"));
+            long.into_iter().chain(short)
+        })
+        .collect();
+    typed.sort();
+    typed.dedup();
+    typed
 }
 
 /// In the generated specifications the action of an agent's argument is that of any file.
@@ -178,6 +205,16 @@ mod tests {
         assert!(proposed(&["agent-updater", "hold", "--u"]).contains("--until"));
         assert!(proposed(&["agent-updater", "rollb"]).contains("rollback"));
         assert!(!proposed(&["agent-updater", "config", ""]).contains("demo"));
+        // Files, and values of options.
+        for words in [
+            &["agent-updater", "config", "check", ""][..],
+            &["agent-updater", "schedule", "--check", ""],
+            &["agent-updater", "hold", "--reason", ""],
+        ] {
+            assert!(!proposed(words).contains("demo"), "{words:?}");
+        }
+        let words = ["agent-updater", "--color", "never", "status", "-v", ""];
+        assert_eq!(proposed(&words), "demo other");
     }
 
     #[test]

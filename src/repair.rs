@@ -10,6 +10,7 @@ use crate::health::probe::examine;
 use crate::outcome::{self, State};
 use crate::packages;
 use crate::progress::Doing;
+use crate::report::document::HealthReport;
 use crate::report::{AgentReport, build};
 use crate::state::agent::AgentState;
 use crate::state::durations::Durations;
@@ -259,11 +260,15 @@ pub(crate) async fn stuck_agent<R: Runner>(
         .examination
         .as_ref()
         .map(|examination| &examination.health);
+    // Told also where it is well again: what was told before would stand.
+    report.health = HealthReport {
+        read_at: Some(context.later()),
+        ..build::health(health)
+    };
     let Some(Health::Unhealthy(evidence)) = health else {
         return journal.record(context.layout, name, Event::Settled, context.later());
     };
     if matches!(report.state, State::UpToDate | State::Waiting) {
-        report.health = build::health(health);
         let last = gathered.state.last_attempt.as_ref();
         let no_way_back =
             last.is_some_and(|attempt| attempt.result == Reason::UnhealthyAfterUpdate.as_str());

@@ -6,11 +6,12 @@ use crate::config::{ConfigError, Configuration};
 use crate::events;
 use crate::host;
 use crate::monitoring::{measured_agents, update_motd, write_metrics};
-use crate::report::{Document, kept};
+use crate::report::{AgentReport, Document, kept};
 use crate::state::Layout;
 use adapters::Runner;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
 
 /// A run that is over.
 pub(super) struct Aftermath<'a> {
@@ -68,6 +69,46 @@ fn warn(document: &mut Document, warnings: Vec<(Vec<String>, String)>) {
     }
 }
 
+/// The agents that the run before knew, or that there are metrics of, and that a file of the
+/// configuration that cannot be read hides.
+pub(super) fn hidden_agents(
+    layout: &Layout,
+    configuration: &Configuration,
+    earlier: Option<&Document>,
+) -> BTreeSet<String> {
+    if configuration.problems.is_empty() {
+        return BTreeSet::new();
+    }
+    // A reboot takes the findings.
+    let mut names = measured_agents(layout);
+    names.extend(earlier.into_iter().flat_map(|earlier| {
+        let agents = earlier.agents.iter();
+        agents.map(|agent| agent.name.clone())
+    }));
+    for (name, _) in &configuration.agents {
+        names.remove(name);
+    }
+    names
+}
+
+/// What is told of each of them: that the configuration is invalid.
+pub(super) fn reports_of_hidden(
+    names: &BTreeSet<String>,
+    configuration: &Configuration,
+    earlier: Option<&Document>,
+    now: DateTime<Utc>,
+) -> Vec<AgentReport> {
+    let error = ConfigError {
+        problems: configuration.problems.clone(),
+    };
+    let reports = names.iter().map(|name| {
+        let mut report = misconfigured(name, &error);
+        kept::complete(&mut report, earlier, now);
+        report
+    });
+    reports.collect()
+}
+
 /// Tells monitoring of a configuration that hides every agent: for each that the run before knew, or
 /// that there are metrics of, that it is invalid. Only for who holds the lock.
 pub(super) fn configuration_unreadable(
@@ -76,24 +117,12 @@ pub(super) fn configuration_unreadable(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let earlier = last_document(layout);
-    // A reboot takes the findings.
-    let mut names = measured_agents(layout);
-    names.extend(earlier.iter().flat_map(|earlier| {
-        let agents = earlier.agents.iter();
-        agents.map(|agent| agent.name.clone())
-    }));
+    let names = hidden_agents(layout, configuration, earlier.as_ref());
     if names.is_empty() {
         return Ok(());
     }
-    let error = ConfigError {
-        problems: configuration.problems.clone(),
-    };
-    let reports = names.iter().map(|name| {
-        let mut report = misconfigured(name, &error);
-        kept::complete(&mut report, earlier.as_ref(), now);
-        report
-    });
-    let document = Document::new(now, host::name(), reports.collect());
+    let reports = reports_of_hidden(&names, configuration, earlier.as_ref(), now);
+    let document = Document::new(now, host::name(), reports);
     for (_, warning) in write_metrics(layout, configuration, (&document, &document)) {
         tracing::warn!("{warning}");
     }

@@ -5,6 +5,7 @@ use crate::report::document::SCHEMA;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::json;
 use std::io::{self, ErrorKind, Write};
 
 /// What `--json` prints: what every document has, then the command's own fields.
@@ -39,6 +40,19 @@ pub(super) fn write_document(
     };
     let text = serde_json::to_string_pretty(&answer)?;
     writeln!(out, "{text}")
+}
+
+/// Prints the document of a command that could not begin its work, for programs; a person reads why on
+/// standard error. Returns the exit code.
+pub(super) fn not_begun(now: DateTime<Utc>, exit_code: u8, message: &str) -> Result<u8> {
+    let own = json!({ "exit_code": exit_code, "message": message, "agents": [] });
+    printed(write_document(
+        &mut io::stdout().lock(),
+        now,
+        (false, true),
+        own,
+    ))?;
+    Ok(exit_code)
 }
 
 /// What came of printing; a reader that has seen enough (`| head`) is no fault of this program.

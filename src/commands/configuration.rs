@@ -1,4 +1,4 @@
-use super::answer::{printed, write_document};
+use super::answer::{not_begun, printed, write_document};
 use super::{layout, load_configuration};
 use crate::cli::{Cli, ConfigCommand};
 use crate::config::{self, Configuration, Fate, Fragment, Standing, show, show_json};
@@ -69,6 +69,22 @@ fn load_file(root: &Path, file: &Path) -> Result<Configuration> {
         fate: Fate::Read(text),
     };
     Ok(config::of_fragments(root, vec![fragment], Vec::new()))
+}
+
+/// The same, and one document for a program that asked for it.
+pub(super) fn tell_problems_to(
+    configuration: &Configuration,
+    json: bool,
+    now: DateTime<Utc>,
+) -> Result<u8> {
+    let code = tell_problems(configuration)?;
+    if !json {
+        return Ok(code);
+    }
+    let problems = configuration.all_problems();
+    let first = problems.first().map(ToString::to_string);
+    let message = first.unwrap_or_else(|| "no agent is configured".to_owned());
+    not_begun(now, code, &message)
 }
 
 /// Says everything that is wrong; the value is the exit code.

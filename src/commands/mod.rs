@@ -219,10 +219,15 @@ fn selected<'a>(
             } else {
                 known.join(", ")
             };
+            let mut err = io::stderr().lock();
             let _ = writeln!(
-                io::stderr(),
-                "error: there is no agent `{name}` in the configuration\nhint: configured: {list}"
+                err,
+                "error: there is no agent `{name}` in the configuration"
             );
+            for problem in &configuration.problems {
+                let _ = writeln!(err, "error: {problem}");
+            }
+            let _ = writeln!(err, "hint: configured: {list}");
             return Err(2);
         }
     }

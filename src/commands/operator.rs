@@ -1,10 +1,10 @@
 //! What the commands share that only change what is remembered: `hold`, `unhold`, `allow`.
 
-use super::answer::{printed, write_document};
+use super::answer::{not_begun, printed, write_document};
 use super::turn::{Locks, Turn, exclusive};
 use super::{complain, layout, load_configuration, selected};
 use crate::cli::Cli;
-use crate::decision::Reason;
+use crate::decision::{Gate, GateName, Reason};
 use crate::host;
 use crate::outcome::exit_code;
 use crate::report::{AgentReport, Document, build};
@@ -60,31 +60,48 @@ pub(super) fn refuse(message: &str, hint: &str) {
     let _ = writeln!(io::stderr(), "error: {message}\nhint: {hint}");
 }
 
-/// Takes the lock of a run for a command that changes something on this host. Without it: the exit
-/// code; why was said.
-pub(super) fn lock(layout: &Layout, command: &str) -> Result<Result<Option<Locks>, u8>> {
+/// Why a command did not begin.
+pub(super) struct Declined {
+    code: u8,
+    why: String,
+}
+
+impl Declined {
+    fn told(code: u8, why: String, hint: &str) -> Self {
+        refuse(&why, hint);
+        Self { code, why }
+    }
+
+    /// The exit code, after the document that a program asked for.
+    pub(super) fn answered(self, json: bool, now: DateTime<Utc>) -> Result<u8> {
+        if json {
+            not_begun(now, self.code, &self.why)
+        } else {
+            Ok(self.code)
+        }
+    }
+}
+
+/// Takes the lock of a run for a command that changes something on this host. Without it: why not,
+/// which a person was told.
+pub(super) fn lock(layout: &Layout, command: &str) -> Result<Result<Option<Locks>, Declined>> {
     if layout.root != Path::new("/") {
-        refuse(
-            "nothing is changed under another root than /",
-            "leave `--root` out",
-        );
-        return Ok(Err(2));
+        let why = "nothing is changed under another root than /".to_owned();
+        return Ok(Err(Declined::told(2, why, "leave `--root` out")));
     }
     let turn = exclusive(layout, Mode::Act, rustix::process::geteuid().is_root())?;
     Ok(match turn {
         Turn::Ours(lock) => Ok(lock),
         Turn::Not(Reason::NeedsRoot, _) => {
             let hint = build::hint(Reason::NeedsRoot, "").unwrap_or_default();
-            refuse(&format!("`{command}` needs root"), &hint);
-            Err(exit_code(Reason::NeedsRoot))
+            let why = format!("`{command}` needs root");
+            Err(Declined::told(exit_code(Reason::NeedsRoot), why, &hint))
         }
-        Turn::Not(reason, why) => {
-            refuse(
-                &why,
-                "say it again when that run is over; `agent-updater status` shows what it does",
-            );
-            Err(exit_code(reason))
-        }
+        Turn::Not(reason, why) => Err(Declined::told(
+            exit_code(reason),
+            why,
+            "say it again when that run is over; `agent-updater status` shows what it does",
+        )),
     })
 }
 
@@ -99,11 +116,9 @@ pub(super) fn change(
     let layout = layout(cli);
     let configuration = load_configuration(cli);
     if let Err(code) = super::nothing_configured(&configuration) {
-        refuse(
-            "no agent is configured",
-            "put `[agents.NAME]` into /etc/agent-updater/config.toml",
-        );
-        return Ok(code);
+        let why = "no agent is configured".to_owned();
+        let hint = "put `[agents.NAME]` into /etc/agent-updater/config.toml";
+        return Declined::told(code, why, hint).answered(order.json, now);
     }
     let agents = match selected(&configuration, order.agents) {
         Ok(agents) => agents,
@@ -111,7 +126,7 @@ pub(super) fn change(
     };
     let _lock = match lock(&layout, order.command)? {
         Ok(lock) => lock,
-        Err(code) => return Ok(code),
+        Err(declined) => return declined.answered(order.json, now),
     };
     let host = host::name();
     let mut answers = Vec::new();
@@ -167,6 +182,9 @@ fn change_one(
     show_in_status(layout, name, |report| {
         report.hold.clone_from(&state.hold);
         report.quarantine.clone_from(&state.quarantine);
+        if told.changed.is_some() {
+            said_since(report, order.command, &told.message);
+        }
     });
     Ok(AgentAnswer {
         name: name.to_owned(),
@@ -175,6 +193,20 @@ fn change_one(
         hold: state.hold,
         quarantine: state.quarantine,
     })
+}
+
+/// What the last run concluded from may be another thing now.
+fn said_since(report: &mut AgentReport, command: &str, message: &str) {
+    report.message = format!("{message}; the next run decides anew");
+    report.hint = None;
+    let about = if command == "allow" {
+        GateName::Quarantine
+    } else {
+        GateName::Hold
+    };
+    for gate in report.gates.iter_mut().filter(|gate| gate.name == about) {
+        *gate = Gate::not_looked_at(about, format!("`{command}` was said since"));
+    }
 }
 
 /// Brings what `status` shows up to date; the next run writes it anew in any case.

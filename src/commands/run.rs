@@ -1,4 +1,6 @@
-use super::aftermath::{Aftermath, configuration_unreadable, findings_of_nobody};
+use super::aftermath::{
+    Aftermath, configuration_unreadable, findings_of_nobody, hidden_agents, reports_of_hidden,
+};
 use super::findings::{last_document, publish};
 use super::logging::is_journal;
 use super::operator::refuse;
@@ -55,57 +57,49 @@ pub(super) async fn execute(
 ) -> Result<u8> {
     let layout = layout(cli);
     let is_root = rustix::process::geteuid().is_root();
-    let mode = if arguments.dry_run {
-        Mode::DryRun
-    } else {
-        Mode::Act
-    };
+    let mode = mode_of(arguments);
     if mode == Mode::Act && layout.root != Path::new("/") {
-        let _ = writeln!(
-            io::stderr(),
-            "error: nothing is changed under another root than /"
+        refuse(
+            "nothing is changed under another root than /",
+            "leave `--root` out",
         );
         return Ok(2);
     }
     let configuration = load_configuration(cli);
     let is_the_hosts = is_the_hosts(cli);
+    // The timer's unit may name another folder for good.
+    let leaves = mode == Mode::Act && (is_the_hosts || arguments.scheduled);
     let terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
     let installer = (mode == Mode::Act && !arguments.in_process)
         .then(|| installer::needed(&layout, cli.for_installer(), terminal))
         .flatten();
     let role = installer.as_ref().map_or(Role::Alone, Role::Decider);
+    let nobody = || {
+        let host = (&layout, role);
+        let whose = (leaves, is_the_hosts);
+        serve_nobody((cli, arguments), host, &configuration, whose, now)
+    };
     if nothing_configured(&configuration).is_err() {
-        if mode == Mode::Act {
-            without_agents((&layout, role), &configuration, is_the_hosts, now).await?;
-        }
-        return not_configured(cli, arguments, now);
+        return nobody().await;
     }
     let agents = match selected(&configuration, &arguments.agents) {
         Ok(agents) => agents,
         Err(code) => return Ok(code),
     };
     if agents.is_empty() {
-        // Every agent is hidden behind a file that cannot be read.
-        let told = super::configuration::tell_problems(&configuration);
-        if mode == Mode::Act {
-            without_agents((&layout, role), &configuration, is_the_hosts, now).await?;
-        }
-        return told;
+        return nobody().await;
     }
     if request.is_some() && !is_one(&agents) {
         return Ok(2);
     }
-    let policy = |name: &str| policy_of(&configuration, name);
     let _locks = match exclusive(&layout, mode, is_root)? {
         Turn::Ours(locks) => locks.map(|locks| locks.for_role(role)),
         Turn::Not(reason, why) => {
             let document = Document::new(now, host::name(), turned_away(&agents, reason, &why));
             print(cli, &document, arguments.json, Detail::Conclusion, now)?;
-            return Ok(exit_code(&document, arguments, policy, now));
+            return Ok(exit_code(&document, arguments, &configuration, now));
         }
     };
-    // The timer's unit may name another folder for good.
-    let leaves = mode == Mode::Act && (is_the_hosts || arguments.scheduled);
     if leaves {
         notice(&layout, &configuration, now);
     }
@@ -134,10 +128,16 @@ pub(super) async fn execute(
     }
     // An installer writes another one.
     let earlier = last_document(&layout);
-    let reports = serve_all((cli, &context), agents, request, earlier.as_ref()).await;
+    let mut reports = serve_all((cli, &context), agents, request, earlier.as_ref()).await;
+    let hidden = hidden_agents(&layout, &configuration, earlier.as_ref());
+    if leaves && arguments.agents.is_empty() && request.is_none() {
+        let earlier = earlier.as_ref();
+        reports.extend(reports_of_hidden(&hidden, &configuration, earlier, now));
+    }
     let mut document = Document::new(now, context.host.clone(), reports);
-    let code = exit_code(&document, arguments, policy, now);
-    let names: Vec<_> = configuration.agents.iter().map(|(name, _)| name).collect();
+    let code = exit_code(&document, arguments, &configuration, now);
+    let names = configuration.agents.iter().map(|(name, _)| name);
+    let names: Vec<_> = names.chain(&hidden).collect();
     let run = Aftermath {
         layout: &layout,
         configuration: &configuration,
@@ -305,16 +305,48 @@ async fn serve_by_hand(
     report
 }
 
+fn mode_of(arguments: &RunArguments) -> Mode {
+    if arguments.dry_run {
+        Mode::DryRun
+    } else {
+        Mode::Act
+    }
+}
+
+/// A run where no agent is configured, or every one is hidden behind a file that cannot be read.
+async fn serve_nobody(
+    (cli, arguments): (&Cli, &RunArguments),
+    host: (&Layout, Role<'_>),
+    configuration: &Configuration,
+    whose: (bool, bool),
+    now: DateTime<Utc>,
+) -> Result<u8> {
+    let told = if nothing_configured(configuration).is_err() {
+        None
+    } else {
+        let json = arguments.json;
+        Some(super::configuration::tell_problems_to(
+            configuration,
+            json,
+            now,
+        ))
+    };
+    if mode_of(arguments) == Mode::Act {
+        without_agents(host, configuration, whose, now).await?;
+    }
+    told.unwrap_or_else(|| not_configured(cli, arguments, now))
+}
+
 /// What is seen to where no agent can be served: that the configuration has become so, what is told of
 /// its agents, and pins that are nobody's any more.
 async fn without_agents(
     (layout, role): (&Layout, Role<'_>),
     configuration: &Configuration,
-    is_the_hosts: bool,
+    (leaves, is_the_hosts): (bool, bool),
     now: DateTime<Utc>,
 ) -> Result<()> {
     let is_root = rustix::process::geteuid().is_root();
-    if !is_root || !is_the_hosts {
+    if !is_root || !leaves {
         return Ok(());
     }
     if let Turn::Ours(locks) = exclusive(layout, Mode::Act, is_root)? {
@@ -324,7 +356,9 @@ async fn without_agents(
             notice(layout, configuration, now);
         }
         if configuration.problems.is_empty() {
-            see_to_orphans(layout, role, &[], now).await;
+            if is_the_hosts {
+                see_to_orphans(layout, role, &[], now).await;
+            }
             findings_of_nobody(layout, configuration, now)?;
         } else {
             configuration_unreadable(layout, configuration, now)?;
@@ -377,14 +411,15 @@ pub(super) fn release_orphans(
 
 /// The exit code. With `--exit-code` a healthy wait is told apart; with `--scheduled` a fault that
 /// may pass is none until it has lasted the agent's `grace`.
-fn exit_code<'a>(
+fn exit_code(
     document: &Document,
     arguments: &RunArguments,
-    policy: impl Fn(&str) -> Option<&'a Policy>,
+    configuration: &Configuration,
     now: DateTime<Utc>,
 ) -> u8 {
     let passes = |agent: &AgentReport| {
-        let grace = policy(&agent.name).and_then(|policy| TimeDelta::from_std(policy.grace).ok());
+        let policy = policy_of(configuration, &agent.name);
+        let grace = policy.and_then(|policy| TimeDelta::from_std(policy.grace).ok());
         let lasted = agent
             .failing_since
             .map_or(TimeDelta::zero(), |since| now - since);

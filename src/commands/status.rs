@@ -47,7 +47,7 @@ pub(super) async fn run(cli: &Cli, arguments: &StatusArguments, now: DateTime<Ut
         Err(code) => return Ok(code),
     };
     if agents.is_empty() {
-        return super::configuration::tell_problems(&configuration);
+        return super::configuration::tell_problems_to(&configuration, arguments.json, now);
     }
     let kept = if arguments.refresh {
         None

@@ -30,7 +30,7 @@ pub(super) fn run(cli: &Cli, arguments: &TrustArguments, now: DateTime<Utc>) -> 
     }
     let _lock = match lock(&layout, "trust")? {
         Ok(lock) => lock,
-        Err(code) => return Ok(code),
+        Err(declined) => return declined.answered(arguments.json, now),
     };
     let mut state = AgentState::load(&layout, name)?;
     let host = host::name();
@@ -55,6 +55,8 @@ pub(super) fn run(cli: &Cli, arguments: &TrustArguments, now: DateTime<Utc>) -> 
         };
         let own = json!({ "agents": [permission] });
         write_document(&mut out, now, (changed, false), own)
+    } else if cli.quiet {
+        Ok(())
     } else {
         explain(&mut out, name, &state.freshness.seen, changed, now)
     };

@@ -12,7 +12,7 @@ pub(super) fn run(cli: &Cli, now: DateTime<Utc>) -> Result<u8> {
     let layout = layout(cli);
     let _lock = match lock(&layout, "unpin")? {
         Ok(lock) => lock,
-        Err(code) => return Ok(code),
+        Err(declined) => return declined.answered(false, now),
     };
     // The events name it.
     load_configuration(cli);

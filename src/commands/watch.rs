@@ -3,6 +3,7 @@
 use super::layout;
 use crate::cli::Cli;
 use crate::progress::Progress;
+use crate::report::page::visible;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,7 +61,11 @@ fn line(progress: &Progress, now: DateTime<Utc>) -> String {
 fn show(line: &str) {
     let width = terminal_size::terminal_size_of(io::stderr());
     let width = width.map_or(80, |(width, _)| usize::from(width.0));
-    let line: String = line.chars().take(width.saturating_sub(1)).collect();
+    // The name of a process is anybody's words.
+    let line: String = visible(line)
+        .chars()
+        .take(width.saturating_sub(1))
+        .collect();
     let _ = write!(io::stderr(), "\r\x1b[2K{line}");
     let _ = io::stderr().flush();
     IS_SHOWN.store(true, Ordering::Relaxed);

@@ -16,7 +16,7 @@ pub(super) const UNITS: [&str; 2] = ["agent-updater.timer", "agent-updater.servi
 
 /// What is asked of them.
 pub(super) const PROPERTIES: &str =
-    "Id,LoadState,ActiveState,UnitFileState,NextElapseUSecMonotonic,Result,ExecMainStatus";
+    "Id,LoadState,ActiveState,SubState,UnitFileState,NextElapseUSecMonotonic,Result,ExecMainStatus";
 
 /// The properties of each unit, as `systemctl show` prints them: a block for each, with a blank line
 /// between.
@@ -45,7 +45,7 @@ pub(super) fn of_systemd(text: &str, uptime: Option<Duration>) -> Vec<Finding> {
     let [timer, service] = UNITS;
     let mut findings = vec![armed(
         property(timer, "LoadState"),
-        property(timer, "ActiveState"),
+        (property(timer, "ActiveState"), property(timer, "SubState")),
         property(timer, "UnitFileState"),
         next(property(timer, "NextElapseUSecMonotonic"), uptime),
         property(service, "ActiveState"),
@@ -66,7 +66,7 @@ pub(super) fn of_systemd(text: &str, uptime: Option<Duration>) -> Vec<Finding> {
 
 fn armed(
     load: &str,
-    active: &str,
+    (active, sub_state): (&str, &str),
     enabled: &str,
     next: Option<TimeDelta>,
     service: &str,
@@ -83,6 +83,15 @@ fn armed(
             format!("there is no agent-updater.timer ({load}): nothing runs by itself"),
             "install this program's package, or say `scripts/install`; or call `agent-updater run --scheduled` every half hour by other means",
         ),
+        // It has nothing more to wait for, and no service whose end would be waited for.
+        (_, "active", _)
+            if sub_state == "elapsed" && !matches!(service, "active" | "activating") =>
+        {
+            problem(
+                "agent-updater.timer has elapsed and does not come again".to_owned(),
+                "see with `systemctl cat agent-updater.timer` which drop-in takes its `OnUnitInactiveSec=` away",
+            )
+        }
         (_, "active", "disabled") => Finding::warning(
             NAME,
             "agent-updater.timer runs and is disabled: the next boot does not start it",
@@ -204,8 +213,13 @@ mod tests {
     fn shown(load: &str, active: &str, enabled: &str, next: &str, service: &str) -> String {
         format!(
             "Id=agent-updater.timer\nLoadState={load}\nActiveState={active}\nUnitFileState={enabled}\n\
-             NextElapseUSecMonotonic={next}\n\nId=agent-updater.service\nLoadState=loaded\n\
-             ActiveState={service}\nResult=exit-code\nExecMainStatus=25\n"
+             SubState={}\nNextElapseUSecMonotonic={next}\n\nId=agent-updater.service\nLoadState=loaded\n\
+             ActiveState={service}\nResult=exit-code\nExecMainStatus=25\n",
+            if next == "infinity" {
+                "elapsed"
+            } else {
+                "waiting"
+            },
         )
     }
 
@@ -227,6 +241,11 @@ mod tests {
                 shown("loaded", "active", "enabled", "infinity", "activating"),
                 Verdict::Ok,
                 "a run is at work",
+            ),
+            (
+                shown("loaded", "active", "enabled", "infinity", "inactive"),
+                Verdict::Problem,
+                "does not come again",
             ),
             (
                 shown("loaded", "active", "disabled", "2h", "inactive"),

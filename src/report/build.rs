@@ -11,7 +11,7 @@ use crate::report::words;
 use crate::schedule::{Freeze, Opening, Schedule};
 use crate::state::agent::AgentState;
 use adapters::Installed;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Local, Utc};
 
 /// What is told of a health that the run did not need.
 pub(super) const NOT_ASKED: &str = "not_asked";
@@ -84,7 +84,7 @@ pub fn of_decision(
     now: DateTime<Utc>,
 ) -> AgentReport {
     let (report_state, reason) = outcome::of_decision(decision.verdict);
-    let mut report = without_facts(name, server, reason, message(facts, decision, now), None);
+    let mut report = without_facts(name, server, reason, message(facts, decision), None);
     report.state = report_state;
     report.hint = hint(reason, name);
     report.gates.clone_from(&decision.gates);
@@ -98,7 +98,12 @@ pub fn of_decision(
         read_at: facts.schedule.read_at(),
         ..schedule(facts, now)
     };
-    report.pending_since = facts.pending_since;
+    // While the version server does not answer, the change that it asked for still waits.
+    let asked_before = state.pending.as_ref().map(|pending| pending.since);
+    report.pending_since = match facts.target.value() {
+        Some(_) => facts.pending_since,
+        None => asked_before,
+    };
     report.last_attempt.clone_from(&state.last_attempt);
     report.quarantine.clone_from(&state.quarantine);
     report.signature.clone_from(&state.signature);
@@ -221,8 +226,8 @@ fn versions(facts: &Facts) -> String {
     }
 }
 
-/// The conclusion in plain words.
-fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
+/// The conclusion in plain words. Moments have no distance: it is read later, too.
+fn message(facts: &Facts, decision: &Decision) -> String {
     let versions = versions(facts);
     let Some(gate) = decision.stopping_gate() else {
         return match decision.verdict {
@@ -232,7 +237,7 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
             Verdict::Stop(..) | Verdict::Undecided(_) => format!("{versions} is not decided"),
         };
     };
-    let when = gate.until.map(|until| words::moment(until, now));
+    let when = gate.until.map(words::both_zones);
     match decision.verdict {
         Verdict::Stop(_, Reason::UpToDate) => {
             format!("{}, as the version server wants", gate.value)
@@ -241,7 +246,10 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
             "nothing to do: the version server wants no version".to_owned()
         }
         Verdict::Stop(GateName::Timing, Reason::OutsideWindow) => match when {
-            Some(when) => format!("{versions} is waiting for the window on {when}"),
+            Some(when) => format!(
+                "{versions} is waiting for the window on {when}{}",
+                in_its_own_zone(facts, gate).unwrap_or_default()
+            ),
             None => format!("{versions} is waiting: {}", gate.value),
         },
         Verdict::Stop(GateName::Timing, Reason::ScheduleUnconfirmed) => match when {
@@ -258,6 +266,18 @@ fn message(facts: &Facts, decision: &Decision, now: DateTime<Utc>) -> String {
         }
         _ => gate.value.clone(),
     }
+}
+
+/// The start of a window as its schedule writes it, where neither UTC nor this host's clock does.
+fn in_its_own_zone(facts: &Facts, gate: &Gate) -> Option<String> {
+    let Some(ScheduleFact::InForce { schedule, .. }) = facts.schedule.value() else {
+        return None;
+    };
+    let (zone, until) = (schedule.zone(), gate.until?);
+    let written = zone.to_local(until);
+    let is_shown =
+        [until.naive_utc(), until.with_timezone(&Local).naive_local()].contains(&written);
+    (!is_shown).then(|| format!(", {} {}", written.format("%a %H:%M"), zone.name()))
 }
 
 /// Why a change starts now, for a person.

@@ -150,7 +150,8 @@ fn schedule(page: &mut Page<impl Write>, agent: &AgentReport, ages: Ages) -> io:
     let zone = zone.map(|zone| format!(", {zone}")).unwrap_or_default();
     let age = ages.of(schedule.read_at);
     page.fact("schedule", &format!("{}{zone}{age}", schedule.source))?;
-    for (index, window) in schedule.next.iter().enumerate() {
+    let windows = schedule.next.iter();
+    for (index, window) in windows.filter(|window| window.stop > ages.now).enumerate() {
         let is_open = window.start <= ages.now && ages.now < window.stop;
         let text = words::span(window.start, window.stop);
         let known = match (is_open, &window.frozen) {

@@ -57,9 +57,16 @@ fn last_readings(
     generated_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) {
-    // What counts up is never told as less.
+    // A run that did not read what is remembered: what counts up is never told as less, and what
+    // stood still stands.
     if report.attempts.is_none() {
         report.attempts.clone_from(&before.attempts);
+        if report.hold.is_none() {
+            report.hold.clone_from(&before.hold);
+        }
+        if report.quarantine.is_empty() {
+            report.quarantine.clone_from(&before.quarantine);
+        }
     }
     if report.schedule.source == SCHEDULE_NOT_ASKED {
         let windows = before.schedule.next.iter();
@@ -86,7 +93,12 @@ fn last_readings(
             ..before.running.clone()
         };
     }
-    if report.target.version != before.target.version || report.target.version.is_none() {
+    // One that nobody answers for now still waits as it did.
+    let is_same_change = match &report.target.version {
+        Some(version) => before.target.version.as_ref() == Some(version),
+        None => report.pending_since.is_some() && report.pending_since == before.pending_since,
+    };
+    if !is_same_change {
         return;
     }
     if report.target.critical.is_none() {

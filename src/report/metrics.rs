@@ -7,6 +7,7 @@ use super::document::AgentReport;
 use crate::decision::{Gate, GateName, Reason};
 use crate::outcome::State;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// How every file of ours begins; what begins otherwise is never removed.
@@ -166,13 +167,19 @@ const FAMILIES: &[Family] = &[
         "attempts_total",
         "Attempts at a change, by what came of them.",
         |of| {
-            let results = of
-                .report
-                .attempts
-                .iter()
-                .flat_map(|attempts| &attempts.results);
+            let Some(attempts) = &of.report.attempts else {
+                return Vec::new();
+            };
+            let mut results: BTreeMap<&str, u64> = RESULTS.map(|result| (result, 0)).into();
+            results.extend(
+                attempts
+                    .results
+                    .iter()
+                    .map(|(of, count)| (of.as_str(), *count)),
+            );
             results
-                .map(|(result, count)| (vec![("result", result.clone())], whole(*count)))
+                .into_iter()
+                .map(|(result, count)| (vec![("result", result.to_owned())], whole(count)))
                 .collect()
         },
     ),
@@ -187,6 +194,17 @@ const FAMILIES: &[Family] = &[
                 .map(|attempts| whole(attempts.rollbacks)))
         },
     ),
+];
+
+/// What can come of an attempt. Each is told from the beginning, since of a series that begins with 1
+/// Prometheus sees no increase.
+const RESULTS: [&str; 6] = [
+    "updated",
+    "restart_pending",
+    "install_failed",
+    "rolled_back",
+    "rollback_failed",
+    "unhealthy_after_update",
 ];
 
 const fn gauge(

@@ -132,7 +132,7 @@ impl<W: Write> Page<W> {
 
 /// Text without what a terminal would take for a command: an operator's reason, a package's script and
 /// a server can say anything. Ends of lines stay.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     text.replace(|letter: char| letter.is_control() && letter != '\n', " ")
 }
 

@@ -1,6 +1,7 @@
 use super::document::{AgentReport, Document};
 use super::explanation;
 use super::page::{Form, Page};
+use super::words;
 use crate::outcome::State;
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, Utc};
@@ -28,7 +29,7 @@ pub fn render(
         if index > 0 && detail == Detail::Explanation {
             page.gap()?;
         }
-        conclusion(&mut page, agent)?;
+        conclusion(&mut page, agent, now)?;
         if detail == Detail::Explanation {
             page.gap()?;
             explanation::write(&mut page, agent, document.generated_at, now)?;
@@ -38,9 +39,14 @@ pub fn render(
 }
 
 /// The conclusion in one sentence, what deserves attention, and the way out.
-fn conclusion(page: &mut Page<impl Write>, agent: &AgentReport) -> io::Result<()> {
+fn conclusion(
+    page: &mut Page<impl Write>,
+    agent: &AgentReport,
+    now: DateTime<Utc>,
+) -> io::Result<()> {
     let name = page.paint(style(agent.state).bold(), &agent.name);
-    page.text(&format!("{name}: "), 4, &agent.message)?;
+    let far = how_far(agent, now).unwrap_or_default();
+    page.text(&format!("{name}: "), 4, &format!("{}{far}", agent.message))?;
     let labelled = |page: &mut Page<_>, color: AnsiColor, label: &str, text: &str| {
         let label = page.paint(color.on_default(), label);
         page.text(&format!("  {label} "), 4, text)
@@ -52,6 +58,19 @@ fn conclusion(page: &mut Page<impl Write>, agent: &AgentReport) -> io::Result<()
         labelled(page, AnsiColor::Cyan, "hint:", hint)?;
     }
     Ok(())
+}
+
+/// How far away the moment is that a waiting agent's message names: the message is of an earlier run.
+fn how_far(agent: &AgentReport, now: DateTime<Utc>) -> Option<String> {
+    let mut gates = agent.gates.iter();
+    let until = gates.find(|gate| gate.open == Some(false))?.until?;
+    let is_named = agent.message.contains(&words::both_zones(until));
+    let far = words::distance(until - now);
+    match (agent.state, until <= now) {
+        (State::Waiting, false) if is_named => Some(format!(" ({far})")),
+        (State::Waiting, true) if is_named => Some(format!(" ({far}: the next run decides)")),
+        _ => None,
+    }
 }
 
 /// The colour of a state.

@@ -1,6 +1,6 @@
 //! What the decider leaves to the installer, and one report out of both.
 
-use super::{Context, not_hidden};
+use super::{Context, not_hidden, noted};
 use crate::by_hand;
 use crate::change;
 use crate::config::Policy;
@@ -47,6 +47,8 @@ pub(super) async fn left_open<R: Runner>(
     let recorded = by_hand::record(context, name, &before, stored)
         .and_then(|()| by_hand::remembered(context, stored, &mut report));
     not_hidden(recorded, &mut report)?;
+    let taken_up = stored.clone();
+    noted::note_and_store(context, name, &taken_up, stored, &mut report)?;
     Ok(Some(report))
 }
 

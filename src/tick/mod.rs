@@ -6,6 +6,10 @@ mod dry_run;
 mod examined;
 /// What the decider leaves to the installer.
 mod hand_over;
+
+mod key;
+
+mod noted;
 /// What the repository offers of the target.
 mod offer;
 /// Our own pin at the end of a tick.
@@ -182,8 +186,7 @@ async fn tick<R: Runner>(
     let mut broken = None;
     if context.mode == Mode::Act && !handed_over {
         let journal = &mut journal;
-        let repaired =
-            repair::broken_package(context, name, &sources, &mut gathered, journal).await?;
+        let repaired = repaired(context, &sources, &stored, &mut gathered, journal).await?;
         if let Some(report) = repaired {
             return Ok(report);
         }
@@ -240,6 +243,24 @@ async fn tick<R: Runner>(
     let concluded = conclude(context, name, &sources, &stored, gathered, &mut report).await;
     not_hidden(concluded, &mut report)?;
     Ok(report)
+}
+
+/// Repairs our package where it is broken; `None` where there is nothing to repair.
+async fn repaired<R: Runner>(
+    context: &Context<'_, R>,
+    sources: &Sources<'_, R>,
+    stored: &AgentState,
+    gathered: &mut Gathered,
+    journal: &mut Journal,
+) -> Result<Option<AgentReport>> {
+    let name = sources.agent;
+    let repaired = repair::broken_package(context, name, sources, gathered, journal).await?;
+    let Some(mut report) = repaired else {
+        return Ok(None);
+    };
+    let state = &mut gathered.state;
+    noted::note_and_store(context, name, stored, state, &mut report)?;
+    Ok(Some(report))
 }
 
 /// The report of a decision, with the way out where only the facts know it.
@@ -299,8 +320,7 @@ async fn conclude<R: Runner>(
             "an older index of the repository is accepted once: `agent-updater trust` said so";
         report.warnings.push(text.to_owned());
     }
-    note_failing(&mut gathered.state, report, context.now);
-    note_health(&mut gathered.state, report, context.now);
+    noted::note(&mut gathered.state, report, context.now);
     if let Some(by_hand) = &context.by_hand {
         by_hand::conclude(context, by_hand, &mut gathered.state, report);
     }
@@ -313,6 +333,12 @@ async fn conclude<R: Runner>(
         report.warnings.push(text.to_owned());
     }
     if context.mode == Mode::Act {
+        if let Err(error) = key::look_again(sources, &mut gathered.state, context.now) {
+            let text =
+                format!("whether the repository's key was prolonged is not known: {error:#}");
+            report.warnings.push(text);
+        }
+        report.signature.clone_from(&gathered.state.signature);
         by_hand::record(context, name, stored, &gathered.state)?;
     }
     if context.mode == Mode::Act && gathered.state.differs(stored) {
@@ -329,41 +355,6 @@ fn without_manager(name: &str, server: &str, why: NoManager) -> AgentReport {
         NoManager::Ambiguous(why) => (Reason::ConfigurationInvalid, why),
     };
     build::without_facts(name, server, reason, why, Some(hint))
-}
-
-/// Remembers since when the agent is sick, so that the next tick looks again.
-fn note_health(state: &mut AgentState, report: &AgentReport, now: DateTime<Utc>) {
-    match report.health.verdict.as_str() {
-        "unhealthy" => drop(state.unhealthy_since.get_or_insert(now)),
-        "healthy" | "stopped" => state.unhealthy_since = None,
-        _ => {}
-    }
-}
-
-/// Remembers since when a fault from outside lasts. A tick that only waits did not ask the
-/// repository, and is no sign that it is well again; of the version server it is one.
-fn note_failing(state: &mut AgentState, report: &mut AgentReport, now: DateTime<Utc>) {
-    let fails = outcome::may_pass(report.exit_code);
-    state.failing_since = if fails {
-        // A clock that was set back starts the count anew.
-        Some(
-            state
-                .failing_since
-                .filter(|since| *since <= now)
-                .unwrap_or(now),
-        )
-    } else {
-        state
-            .failing_since
-            .filter(|_| report.state == State::Waiting && !state.failing_at_server)
-    };
-    state.failing_at_server = state.failing_since.is_some()
-        && matches!(
-            report.reason,
-            Reason::VersionServerUnreachable | Reason::VersionServerInvalid
-        );
-    // Of what this run did not meet nobody is told.
-    report.failing_since = state.failing_since.filter(|_| fails);
 }
 
 /// The kept state. Only root can read it; an ordinary user's dry run goes without, and says so.

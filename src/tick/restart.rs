@@ -35,6 +35,8 @@ pub(super) async fn pending<R: Runner>(
     };
     if is_another(&UnitSample::read(unit, &output), &pending) {
         gathered.state.restart_pending = None;
+        // Which version it is was not asked; that it is not the old one is known.
+        report.running.read_at = Some(sources.now);
         return;
     }
     let running = pending.running.target();

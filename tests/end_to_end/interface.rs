@@ -315,6 +315,15 @@ fn status_before_and_after_a_tick() {
         "{}",
         status.stdout
     );
+    // What the run said stays true when it is read later.
+    for (minutes, far) in [
+        (0, "(in 23 h "),
+        (24 * 60 + 5, " min ago: the next run decides)"),
+    ] {
+        let later = host.updater_ahead(minutes, &["status"]).stdout;
+        let first = later.lines().next().unwrap_or_default();
+        assert!(first.contains(far), "{minutes}: {later}");
+    }
     assert_eq!(
         host.server.targets().len(),
         asked,

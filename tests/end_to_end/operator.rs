@@ -285,6 +285,9 @@ fn a_hold_ends_by_itself_and_what_is_said_wrongly_has_a_way_out() {
     ] {
         let run = host.updater_as("nobody", command);
         assert_eq!(run.code, 77, "{command:?}: {}", run.all());
+        // A program gets its one document all the same.
+        let run = host.updater_as("nobody", &[command, &["--json"]].concat());
+        assert_eq!((run.code, &run.json()["failed"]), (77, &true.into()));
         // Another run holds the lock.
         let line = format!(
             "exec 9>>/run/agent-updater/lock; flock 9; /opt/updater/agent-updater {}",
@@ -299,6 +302,33 @@ fn a_hold_ends_by_itself_and_what_is_said_wrongly_has_a_way_out() {
     assert_code(&later, 0, "updated");
     assert!(later.agent()["hold"].is_null());
     assert_eq!(events(&host, "hold_ended").len(), 1);
+}
+
+#[test]
+fn what_is_said_between_two_runs_is_not_contradicted_by_status() {
+    let host = Host::up(&Setup::new("apt"));
+    host.server.set("/schedule", Reply::ok(future_window()));
+    host.updater(&["run"]);
+    let told = |command: &str, expected: &str| {
+        assert_eq!(host.updater(&[command, "demo"]).code, 0);
+        let status = host.updater(&["status"]);
+        let first = status.stdout.lines().next().unwrap_or_default();
+        assert!(
+            first.contains(expected) && first.ends_with("the next run decides anew"),
+            "{}",
+            status.all()
+        );
+        let gate = status.stdout.lines().find(|line| line.contains(" hold   "));
+        let gate = gate.expect("the gate");
+        assert!(
+            gate.contains(&format!("`{command}` was said since")),
+            "{gate}"
+        );
+        assert!(!status.stdout.contains("hint: "), "{}", status.all());
+    };
+    told("hold", "held until `agent-updater unhold`");
+    host.updater(&["run"]);
+    told("unhold", "released");
 }
 
 #[test]

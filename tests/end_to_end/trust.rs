@@ -140,6 +140,17 @@ with_each_manager! {
         for part in [fingerprint, "index signed", "key without end", &native("1.1.0")] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        // A key that ends alarms, until its file says another thing: no repository has to be asked.
+        let state = "/var/lib/agent-updater/agents/demo.json";
+        host.shell(&format!(r#"sed -Ei 's/("key_expires": *)null/\1"2020-01-01T00:00:00Z"/' {state}"#));
+        for (shell, code, words) in [("true", 2, "key ended"), (&format!("touch {}", key_file(&host)), 0, "1.1.0 is installed")] {
+            host.shell(shell);
+            assert_eq!(host.updater(&["run"]).code, 0);
+            let check = host.updater(&["check"]);
+            assert_eq!(check.code, code, "{shell}: {}", check.all());
+            assert!(check.stdout.contains(words), "{shell}: {}", check.all());
+        }
+        assert!(host.updater(&["status", "--json"]).agent()["signature"]["key_expires"].is_null());
         // What the index promises is told before it is fetched.
         host.server.set("/version", Reply::ok("2.0.0"));
         let looked = host.updater(&["run", "--dry-run", "--json"]).agent();

@@ -75,7 +75,7 @@ pub(super) async fn run(
         Err(code) => return Ok(code),
     };
     if agents.is_empty() {
-        return super::configuration::tell_problems(&configuration);
+        return super::configuration::tell_problems_to(&configuration, arguments.json, now);
     }
     let mut all = Vec::new();
     let mut code = 0;

@@ -51,6 +51,7 @@ fn an_invalid_configuration_is_told_everywhere() {
         &metrics(&host, FILE, "valid"),
         &["config_valid{agent=\"demo\"} 1"],
     );
+    assert_eq!(host.updater(&["hold", "demo"]).code, 0);
     host.configure(&format!("pakage = 1\n{told}"));
     assert_eq!(host.updater(&["run", "--scheduled"]).code, 20);
     let text = metrics(&host, FILE, "invalid");
@@ -60,8 +61,11 @@ fn an_invalid_configuration_is_told_everywhere() {
             "config_valid{agent=\"demo\"} 0",
             "exit_code{agent=\"demo\"} 20",
             "rollbacks_total{agent=\"demo\"} 0",
+            // It was held, and nobody has read since that it is not.
+            "held{agent=\"demo\"} 1",
         ],
     );
+    assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
     assert_answer(&host.updater(&["check"]), 2, "unknown key");
     assert!(motd(&host).contains("unknown key"), "{}", motd(&host));
     let last = events(&host).pop().unwrap();
@@ -106,6 +110,9 @@ fn an_invalid_configuration_is_told_everywhere() {
         "demo: CRITICAL: the configuration is invalid",
     );
     assert!(motd(&host).contains("demo"), "{}", motd(&host));
+    let status = host.updater(&["status", "--json"]);
+    assert_eq!(status.code, 20, "{}", status.all());
+    assert_eq!(status.json()["failed"], true, "{}", status.all());
     // Nobody is looked after any more.
     host.shell("rm /etc/agent-updater/config.toml");
     assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
@@ -146,6 +153,80 @@ fn a_configuration_that_is_tried_out_leaves_nothing() {
     host.write("/root/other/config.toml", "[agents.demo\n");
     assert_eq!(host.updater(&["run", "--config", "/root/other"]).code, 20);
     assert_eq!(left(), before);
+    // The timer's unit may name another folder for good.
+    let scheduled = ["run", "--scheduled", "--config", "/root/other"];
+    assert_eq!(host.updater(&scheduled).code, 20);
+    assert_answer(
+        &host.updater(&["check"]),
+        2,
+        "demo: CRITICAL: the configuration is invalid",
+    );
+}
+
+#[test]
+fn an_agent_behind_a_broken_file_is_told_beside_those_that_can_be_read() {
+    let host = Host::up(&Setup::new("apt"));
+    host.server.set("/version", Reply::ok("1.0.0"));
+    let drop_in = "/etc/agent-updater/config.d/other.toml";
+    let url = host.server.url();
+    let other = format!(
+        "[agents.other]\npackage = \"absent-agent\"\nversion_server.url = \"{url}\"\nmetrics.file = \"{FILE}\"\n"
+    );
+    host.write(drop_in, &other);
+    host.updater(&["run"]);
+    assert!(metrics(&host, FILE, "two-agents").contains("{agent=\"other\""));
+    host.write(drop_in, &format!("{other}[agents.\n"));
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(run.code, 20, "{}", run.all());
+    assert_has(
+        &metrics(&host, FILE, "hidden"),
+        &[
+            "config_valid{agent=\"other\"} 0",
+            "exit_code{agent=\"other\"} 20",
+        ],
+    );
+    assert_answer(
+        &host.updater(&["check", "other"]),
+        2,
+        "other: CRITICAL: the configuration is invalid",
+    );
+    let status = host.updater(&["status", "other"]);
+    assert!(
+        status.stderr.contains(drop_in),
+        "the file is not named: {}",
+        status.all()
+    );
+    host.write(drop_in, &other);
+    host.updater(&["run"]);
+    assert_has(
+        &metrics(&host, FILE, "shown-again"),
+        &["config_valid{agent=\"other\"} 1"],
+    );
+}
+
+#[test]
+fn a_change_still_waits_while_the_version_server_is_away() {
+    let host = Host::up(&Setup::new("apt"));
+    host.configure(&format!("metrics.file = \"{FILE}\""));
+    host.server.set("/critical", Reply::ok("yes"));
+    assert_eq!(host.updater(&["hold", "demo"]).code, 0);
+    let waits = host.updater(&["run", "--json"]);
+    let since = waits.agent()["pending_since"].clone();
+    assert!(since.is_string(), "{}", waits.all());
+    host.server.set("/version", Reply::new(500, "away"));
+    let away = host.updater(&["run", "--json"]);
+    assert_eq!(away.code, 21, "{}", away.all());
+    assert_eq!(away.agent()["pending_since"], since, "{}", away.all());
+    let text = metrics(&host, FILE, "away-while-due");
+    assert!(
+        text.contains("agent_updater_pending_since_timestamp_seconds{agent=\"demo\"}"),
+        "{text}"
+    );
+    assert_answer(
+        &host.updater_ahead(31 * 24 * 60, &["check", "--stale", "60d"]),
+        2,
+        "due for 31 d",
+    );
 }
 
 #[test]

@@ -83,6 +83,34 @@ fn is_finished_after(host: &Host, signal: &str, moment: &str) {
     assert_outcome("5.9.0", host, &run);
 }
 
+/// What a recovery found of the agent is no last word.
+#[test]
+fn a_sick_agent_is_looked_at_after_a_recovery_too() {
+    let host = host_that_gets(&Setup::new("apt"), "5.9.0", "");
+    host.sicken();
+    hold_in_post(&host);
+    tick_until(&host, IS_IN_POST);
+    host.shell("systemctl kill --kill-who=all --signal=KILL tick");
+    ended(&host);
+    let (run, _) = heal(&host);
+    assert_eq!(
+        run.agent()["health"]["verdict"],
+        "unhealthy",
+        "{}",
+        run.all()
+    );
+    assert_eq!(host.updater(&["check"]).code, 2);
+    host.shell("rm /etc/demo-agent/config && systemctl restart demo-agent");
+    host.wait_until(
+        "curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:7777/healthz",
+        "200",
+    );
+    let run = host.updater(&["run", "--json"]);
+    assert_eq!(said(&run), "0 up_to_date up_to_date", "{}", run.all());
+    assert_eq!(run.agent()["health"]["verdict"], "healthy", "{}", run.all());
+    assert_eq!(host.updater(&["check"]).code, 0);
+}
+
 with_each_manager! {
     fn told_to_stop_during_the_transaction(setup: Setup) {
         let host = host_that_gets(&setup, "5.9.0", "");

@@ -64,6 +64,9 @@ fn restart_pending() {
     host.shell("systemctl restart demo-agent");
     let run = host.updater(&["run", "--json"]);
     assert_eq!(run.agent()["reason"], "up_to_date", "{}", run.all());
+    // Nobody says that the old one runs any more.
+    let running = &run.agent()["running"]["version"];
+    assert_ne!(*running, "1.0.0", "{}", run.all());
 }
 
 /// Shows a screen while a run waits in the middle of its change.
