@@ -6,7 +6,7 @@ use super::{complain, layout, load_configuration, selected};
 use crate::cli::Cli;
 use crate::decision::{Gate, GateName, Reason};
 use crate::host;
-use crate::outcome::exit_code;
+use crate::outcome::{State, exit_code};
 use crate::report::{AgentReport, Document, build};
 use crate::state::agent::{AgentState, Quarantined};
 use crate::state::history::{self, Header, OperatorEvent};
@@ -195,10 +195,12 @@ fn change_one(
     })
 }
 
-/// What the last run concluded from may be another thing now.
+/// What the last run concluded from may be another thing now: what it waits for, not a fault that it met.
 fn said_since(report: &mut AgentReport, command: &str, message: &str) {
-    report.message = format!("{message}; the next run decides anew");
-    report.hint = None;
+    if matches!(report.state, State::Waiting | State::Quarantined) {
+        report.message = format!("{message}; the next run decides anew");
+        report.hint = None;
+    }
     let about = if command == "allow" {
         GateName::Quarantine
     } else {

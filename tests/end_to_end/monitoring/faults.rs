@@ -175,7 +175,8 @@ fn an_agent_behind_a_broken_file_is_told_beside_those_that_can_be_read() {
     host.write(drop_in, &other);
     host.updater(&["run"]);
     assert!(metrics(&host, FILE, "two-agents").contains("{agent=\"other\""));
-    host.write(drop_in, &format!("{other}[agents.\n"));
+    // Not even its agents' names can be read.
+    host.shell(&format!("printf '\\377' > {drop_in}"));
     let run = host.updater(&["run", "--json"]);
     assert_eq!(run.code, 20, "{}", run.all());
     assert_has(
