@@ -20,7 +20,7 @@ use crate::tick::{Context, prepared, views};
 use crate::trust::Proof;
 use crate::trust::view::Listed;
 use crate::update::{self, Fetched};
-use adapters::{Change, Failure, Guard, Runner};
+use adapters::{Change, Failure, Guard, ManagerKind, Runner};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
@@ -284,7 +284,11 @@ async fn fetch<R: Runner>(
     let doing = Doing {
         what: format!("fetching {}", change.to),
         fetch,
-        ..Doing::default()
+        // apt-get takes dpkg's lock also to fetch; the others do not.
+        locks: match sources.manager.kind() {
+            ManagerKind::Apt => sources.manager.locks().map(str::to_owned).into(),
+            ManagerKind::Yum | ManagerKind::Zypper => Vec::new(),
+        },
     };
     context.doing(sources.agent, doing);
     let command = sources.manager.download(&offer.view, change);

@@ -178,7 +178,7 @@ fn a_lock_of_the_package_manager_is_told_with_its_holder() {
     // Who watches hears for whom it waits, while it does.
     let run = std::thread::scope(|scope| {
         let run = scope.spawn(|| host.updater(&["run", "--json"]));
-        let waits = "grep -oE 'installing 1.1.0, begun .*, waiting for process [0-9]+ .dpkg.'";
+        let waits = "grep -oE 'fetching 1.1.0, begun .*, waiting for process [0-9]+ .dpkg.'";
         host.wait_until(
             &format!("/opt/updater/agent-updater status | {waits} >/dev/null && echo told"),
             "told",

@@ -218,9 +218,7 @@ pub(super) const CASES: &[Case] = &[
     // Changed on the way.
     Case::bad(ALL, "index altered", "index-altered", ALTERED),
     Case::bad(APT, "text before the signed index", "glued", ALTERED),
-    Case::bad(NOT_YUM, "list altered", "list-altered", OTHER_FILE),
-    // dnf refuses it, but says no more than that every mirror failed.
-    Case::of(YUM, "list altered", "list-altered", UNREACHABLE),
+    Case::bad(ALL, "list altered", "list-altered", OTHER_FILE),
     Case::bad(ALL, "package altered", "package-altered", OTHER_FILE),
     Case::bad(
         NOT_YUM,
