@@ -65,7 +65,6 @@ fn an_invalid_configuration_is_told_everywhere() {
             "held{agent=\"demo\"} 1",
         ],
     );
-    assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
     assert_answer(&host.updater(&["check"]), 2, "unknown key");
     assert!(motd(&host).contains("unknown key"), "{}", motd(&host));
     let last = events(&host).pop().unwrap();
@@ -74,6 +73,8 @@ fn an_invalid_configuration_is_told_everywhere() {
         (&"state_changed".into(), &20.into()),
         "{last}"
     );
+    assert_eq!(host.updater(&["unhold", "demo"]).code, 0);
+    assert_answer(&host.updater(&["check"]), 2, "unknown key");
     host.configure(&told);
     assert_eq!(host.updater(&["run"]).code, 0);
     assert_has(
