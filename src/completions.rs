@@ -58,10 +58,12 @@ _agent-updater_with_agents() {{
     {generated} "$@"
     case "${{COMP_WORDS[COMP_CWORD]}}" in -*) return 0 ;; esac
     # The value of an option is no agent.
-    case "${{COMP_WORDS[COMP_CWORD-1]}}" in {with_values}) return 0 ;; esac
+    case "${{COMP_WORDS[COMP_CWORD-1]}}" in = | {with_values}) return 0 ;; esac
     # The command is the first word that is no option and no option's value.
     local before=
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+        # bash takes `--option=value` for three words.
+        [ "$word" != = ] || continue
         case "$before" in {with_values}) before= && continue ;; esac
         before="$word"
         case "$word" in
@@ -133,8 +135,9 @@ fn zsh(script: &str) -> Result<String> {
 /// Without the options that are hidden, which clap proposes to this shell all the same.
 fn fish(generated: &str) -> String {
     let command = Cli::command();
-    let hidden: Vec<String> = command
-        .get_arguments()
+    let all = std::iter::once(&command).chain(command.get_subcommands());
+    let hidden: Vec<String> = all
+        .flat_map(clap::Command::get_arguments)
         .filter(|option| option.is_hide_set())
         .filter_map(|option| Some(format!(" -l {} ", option.get_long()?)))
         .collect();
@@ -214,6 +217,8 @@ mod tests {
             assert!(!proposed(words).contains("demo"), "{words:?}");
         }
         let words = ["agent-updater", "--color", "never", "status", "-v", ""];
+        assert_eq!(proposed(&words), "demo other");
+        let words = ["agent-updater", "--color", "=", "never", "status", ""];
         assert_eq!(proposed(&words), "demo other");
     }
 

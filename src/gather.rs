@@ -421,8 +421,13 @@ fn reading<T>(result: Result<T, Failure>, now: DateTime<Utc>) -> Reading<T> {
 
 /// Remembers since when the target differs, and this host's share of a spread for it.
 fn note_pending(gathered: &mut Gathered, layout: &Layout, now: DateTime<Utc>) {
-    let Some(Target::Version(target)) = gathered.facts.target.value().cloned() else {
-        return;
+    let target = match gathered.facts.target.value().cloned() {
+        Some(Target::Version(target)) => target,
+        Some(Target::None) => {
+            gathered.state.pending = None;
+            return;
+        }
+        None => return,
     };
     let Some(Installed::Present(package)) = gathered.facts.installed.value() else {
         return;

@@ -247,7 +247,11 @@ pub(crate) async fn stuck_agent<R: Runner>(
         gathered.facts.installed.value(),
         Some(Installed::Present(_))
     );
-    if journal.phase != Phase::Stuck || !whole {
+    let is_changed = matches!(
+        report.state,
+        State::Updated | State::RestartPending | State::RolledBack | State::Failed
+    );
+    if journal.phase != Phase::Stuck || !whole || is_changed {
         return Ok(());
     }
     if gathered.examination.is_none() {

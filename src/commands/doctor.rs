@@ -21,7 +21,7 @@ pub(super) async fn run(cli: &Cli, arguments: &DoctorArguments, now: DateTime<Ut
     let configuration = load_configuration(cli);
     let agents = match selected(&configuration, &arguments.agents) {
         Ok(agents) => agents,
-        Err(code) => return Ok(code),
+        Err(declined) => return declined.answered(arguments.json, now),
     };
     let runner = ProcessRunner::new();
     let context = Context {

@@ -30,6 +30,7 @@ mod watch;
 use crate::cli::{Cli, Color, Command, RunArguments};
 use answer::printed;
 pub use logging::start_logging;
+use operator::Declined;
 
 use crate::config::{self, Configuration};
 use crate::decision::Reason;
@@ -206,7 +207,7 @@ type ConfiguredAgent = (String, Result<config::Policy, config::ConfigError>);
 fn selected<'a>(
     configuration: &'a Configuration,
     names: &[String],
-) -> Result<Vec<&'a ConfiguredAgent>, u8> {
+) -> Result<Vec<&'a ConfiguredAgent>, Declined> {
     let known: Vec<_> = configuration
         .agents
         .iter()
@@ -219,16 +220,17 @@ fn selected<'a>(
             } else {
                 known.join(", ")
             };
-            let mut err = io::stderr().lock();
-            let _ = writeln!(
-                err,
-                "error: there is no agent `{name}` in the configuration"
-            );
             for problem in &configuration.problems {
-                let _ = writeln!(err, "error: {problem}");
+                let _ = writeln!(io::stderr(), "error: {problem}");
             }
-            let _ = writeln!(err, "hint: configured: {list}");
-            return Err(2);
+            // It may stand in what cannot be read: then it is no mistake of whoever called.
+            let code = if configuration.problems.is_empty() {
+                2
+            } else {
+                outcome::exit_code(Reason::ConfigurationInvalid)
+            };
+            let why = format!("there is no agent `{name}` in the configuration");
+            return Err(Declined::told(code, why, &format!("configured: {list}")));
         }
     }
     let wanted = |name: &String| names.is_empty() || names.contains(name);

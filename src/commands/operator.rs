@@ -1,6 +1,7 @@
 //! What the commands share that only change what is remembered: `hold`, `unhold`, `allow`.
 
 use super::answer::{not_begun, printed, write_document};
+use super::configuration::tell_problems_to;
 use super::turn::{Locks, Turn, exclusive};
 use super::{complain, layout, load_configuration, selected};
 use crate::cli::Cli;
@@ -67,7 +68,7 @@ pub(super) struct Declined {
 }
 
 impl Declined {
-    fn told(code: u8, why: String, hint: &str) -> Self {
+    pub(super) fn told(code: u8, why: String, hint: &str) -> Self {
         refuse(&why, hint);
         Self { code, why }
     }
@@ -122,8 +123,11 @@ pub(super) fn change(
     }
     let agents = match selected(&configuration, order.agents) {
         Ok(agents) => agents,
-        Err(code) => return Ok(code),
+        Err(declined) => return declined.answered(order.json, now),
     };
+    if agents.is_empty() {
+        return tell_problems_to(&configuration, order.json, now);
+    }
     let _lock = match lock(&layout, order.command)? {
         Ok(lock) => lock,
         Err(declined) => return declined.answered(order.json, now),
@@ -197,7 +201,17 @@ fn change_one(
 
 /// What the last run concluded from may be another thing now: what it waits for, not a fault that it met.
 fn said_since(report: &mut AgentReport, command: &str, message: &str) {
-    if matches!(report.state, State::Waiting | State::Quarantined) {
+    let target = report.target.version.as_ref();
+    let is_free = || {
+        let mut quarantine = report.quarantine.iter();
+        !quarantine.any(|bad| Some(&bad.version.to_string()) == target)
+    };
+    let is_other_now = match report.state {
+        State::Waiting => report.reason != Reason::Interrupted,
+        State::Quarantined => command == "allow" && is_free(),
+        _ => false,
+    };
+    if is_other_now {
         report.message = format!("{message}; the next run decides anew");
         report.hint = None;
     }

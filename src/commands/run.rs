@@ -84,7 +84,7 @@ pub(super) async fn execute(
     }
     let agents = match selected(&configuration, &arguments.agents) {
         Ok(agents) => agents,
-        Err(code) => return Ok(code),
+        Err(declined) => return declined.answered(arguments.json, now),
     };
     if agents.is_empty() {
         return nobody().await;

@@ -25,8 +25,8 @@ struct Permission<'a> {
 pub(super) fn run(cli: &Cli, arguments: &TrustArguments, now: DateTime<Utc>) -> Result<u8> {
     let layout = layout(cli);
     let name = arguments.agent.as_str();
-    if let Err(code) = selected(&load_configuration(cli), &[name.to_owned()]) {
-        return Ok(code);
+    if let Err(declined) = selected(&load_configuration(cli), &[name.to_owned()]) {
+        return declined.answered(arguments.json, now);
     }
     let _lock = match lock(&layout, "trust")? {
         Ok(lock) => lock,

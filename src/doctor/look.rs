@@ -12,6 +12,7 @@ use crate::state::{Layout, files};
 use crate::transaction::quiet::lock_holder;
 use adapters::{CommandSpec, ManagerKind, PackageManager, Runner};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -269,6 +270,7 @@ pub(super) fn program(layout: &Layout, program: &str) -> Program {
     match fs::metadata(layout.host(program)) {
         Ok(file) if file.is_file() && file.mode() & 0o111 != 0 => Program::Executable,
         Ok(_) => Program::NotExecutable,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Program::NotSeen,
         Err(_) => Program::Absent,
     }
 }
@@ -278,6 +280,7 @@ pub(super) fn textfile(layout: &Layout, file: &Path) -> Textfile {
     let path = layout.host(file);
     match fs::metadata(&path).and_then(|file| file.modified()) {
         Ok(modified) => Textfile::Written(modified.into()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Textfile::NotSeen,
         Err(_) if path.parent().is_some_and(Path::is_dir) => Textfile::Absent,
         Err(_) => Textfile::NoFolder,
     }

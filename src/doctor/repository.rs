@@ -180,6 +180,7 @@ mod tests {
             fingerprint: "AB".to_owned(),
             user_ids: vec!["Web <web@example>".to_owned()],
             expires: expires.map(|days| now + TimeDelta::days(days)),
+            subkeys_sign: false,
             refusal,
         };
         let table = [

@@ -14,6 +14,8 @@ pub(super) enum Program {
     NotExecutable,
     /// There is no such file.
     Absent,
+    /// Only root can look.
+    NotSeen,
 }
 
 /// How a textfile is found.
@@ -25,6 +27,8 @@ pub(super) enum Textfile {
     Absent,
     /// There is no such folder.
     NoFolder,
+    /// Only root can look.
+    NotSeen,
 }
 
 /// A run may take that long between its findings and the file.
@@ -40,6 +44,7 @@ pub(super) fn on_event(program: &str, found: Program) -> Finding {
             format!("{program} is not executable: nobody hears of any event"),
             format!("chmod 0755 {program}"),
         ),
+        Program::NotSeen => Finding::for_root(NAME, format!("only root can look for {program}")),
         Program::Absent => Finding::warning(
             NAME,
             format!("{program} is not there: nobody hears of any event"),
@@ -61,6 +66,9 @@ pub(super) fn metrics(
         than below /run/agent-updater";
     let shown = file.display();
     match (found, last) {
+        (Textfile::NotSeen, _) => {
+            Finding::for_root(NAME, format!("only root can look for {shown}"))
+        }
         (Textfile::NoFolder, _) => {
             let folder = file.parent().unwrap_or(file).display();
             Finding::warning(

@@ -99,7 +99,14 @@ pub fn of_decision(
         ..schedule(facts, now)
     };
     // While the version server does not answer, the change that it asked for still waits.
-    let asked_before = state.pending.as_ref().map(|pending| pending.since);
+    let installed_version = match facts.installed.value() {
+        Some(Installed::Present(package)) => package.version.target(),
+        _ => None,
+    };
+    let asked_before = state.pending.as_ref();
+    let asked_before = asked_before
+        .filter(|pending| installed_version != Some(pending.target))
+        .map(|pending| pending.since);
     report.pending_since = match facts.target.value() {
         Some(_) => facts.pending_since,
         None => asked_before,

@@ -45,8 +45,7 @@ fn conclusion(
     now: DateTime<Utc>,
 ) -> io::Result<()> {
     let name = page.paint(style(agent.state).bold(), &agent.name);
-    let far = how_far(agent, now).unwrap_or_default();
-    page.text(&format!("{name}: "), 4, &format!("{}{far}", agent.message))?;
+    page.text(&format!("{name}: "), 4, &message(agent, now))?;
     let labelled = |page: &mut Page<_>, color: AnsiColor, label: &str, text: &str| {
         let label = page.paint(color.on_default(), label);
         page.text(&format!("  {label} "), 4, text)
@@ -60,17 +59,21 @@ fn conclusion(
     Ok(())
 }
 
-/// How far away the moment is that a waiting agent's message names: the message is of an earlier run.
-fn how_far(agent: &AgentReport, now: DateTime<Utc>) -> Option<String> {
+/// The message, which may be of an earlier run, with how far away the moment is now that it waits for.
+fn message(agent: &AgentReport, now: DateTime<Utc>) -> String {
     let mut gates = agent.gates.iter();
-    let until = gates.find(|gate| gate.open == Some(false))?.until?;
-    let is_named = agent.message.contains(&words::both_zones(until));
-    let far = words::distance(until - now);
-    match (agent.state, until <= now) {
-        (State::Waiting, false) if is_named => Some(format!(" ({far})")),
-        (State::Waiting, true) if is_named => Some(format!(" ({far}: the next run decides)")),
-        _ => None,
+    let closed = gates.find(|gate| gate.open == Some(false));
+    let (State::Waiting, Some(until)) = (agent.state, closed.and_then(|gate| gate.until)) else {
+        return agent.message.clone();
+    };
+    let named = words::both_zones(until);
+    let mut far = words::distance(until - now);
+    if until <= now {
+        far.push_str(": the next run decides");
     }
+    agent
+        .message
+        .replacen(&named, &format!("{named} ({far})"), 1)
 }
 
 /// The colour of a state.

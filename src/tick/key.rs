@@ -3,21 +3,21 @@
 
 use crate::gather::Sources;
 use crate::host;
-use crate::state::Layout;
+use crate::report::AgentReport;
 use crate::state::agent::{AgentState, Signature};
-use crate::trust::keys;
-use adapters::RepositoryEntry;
+use crate::trust::{Key, Refusal, keys};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 /// So long before it ends somebody may be alarmed.
 const NEAR: TimeDelta = TimeDelta::days(90);
 
-/// Takes what the host's own key files say today, where they were written since the key was seen. A key
-/// that is not among them any more has no end that anybody has to know.
+/// Takes what the host's own key files say today, where they were written since the key was seen.
 pub(super) fn look_again<R>(
     sources: &Sources<'_, R>,
     state: &mut AgentState,
+    report: &mut AgentReport,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let is_near = |signature: &&mut Signature| {
@@ -34,29 +34,94 @@ pub(super) fn look_again<R>(
     let Some(entry) = entries.find(|entry| entry.place() == signature.repository) else {
         return Ok(());
     };
-    if keys::needs_database(manager.kind(), entry) || !is_newer(entry, signature, layout) {
+    let kind = manager.kind();
+    // What is wrong with the files is the next change's to refuse for.
+    let Ok(files) = keys::files(kind, entry, layout) else {
+        return Ok(());
+    };
+    if keys::needs_database(kind, entry) || !is_newer(&files, signature) {
         return Ok(());
     }
     let signing_keys = &sources.policy.repository.signing_keys;
-    // What is wrong with a key is the next change's to refuse for.
-    if let Ok((trust, _)) = keys::trust(manager.kind(), entry, signing_keys, None, layout) {
-        let keys = trust.keys(now);
-        let key = keys
-            .iter()
-            .find(|key| key.fingerprint == signature.fingerprint);
-        signature.key_expires = key.and_then(|key| key.expires);
+    let Ok((trust, _)) = keys::trust(kind, entry, signing_keys, None, layout) else {
+        return Ok(());
+    };
+    let Some(end) = end(&trust.keys(now), &signature.fingerprint) else {
+        return Ok(());
+    };
+    signature.key_expires = end;
+    let (fingerprint, repository) = (&signature.fingerprint, &signature.repository);
+    for other in [
+        &mut state.installed_signature,
+        &mut report.installed_signature,
+    ]
+    .into_iter()
+    .flatten()
+    {
+        if other.fingerprint == *fingerprint && other.repository == *repository {
+            other.key_expires = end;
+        }
     }
+    report.signature.clone_from(&state.signature);
     Ok(())
 }
 
-/// Whether one of the files with the entry's keys was written after the key was seen. Its inode says so
-/// also of a file that a package brought with an old date.
-fn is_newer(entry: &RepositoryEntry, signature: &Signature, layout: &Layout) -> bool {
+/// When the key with that fingerprint ends; `None` where its certificate does not say it. One that is
+/// not among the keys any more has no end that anybody has to know.
+fn end(keys: &[Key], fingerprint: &str) -> Option<Option<DateTime<Utc>>> {
+    let Some(key) = keys.iter().find(|key| key.fingerprint == fingerprint) else {
+        return Some(None);
+    };
+    match &key.refusal {
+        // Its end may be that of the subkey that signed.
+        _ if key.subkeys_sign => None,
+        None => Some(key.expires),
+        Some(Refusal::KeyExpired { at, .. }) => Some(Some(*at)),
+        Some(_) => None,
+    }
+}
+
+/// Whether one of the files was written after the key was seen. Its inode says so also of a file that a
+/// package brought with an old date.
+fn is_newer(files: &[PathBuf], signature: &Signature) -> bool {
     let Some(seen) = signature.proven_at else {
         return true;
     };
-    let embedded = entry.embedded_key.is_some().then_some(&entry.defined_at.0);
-    entry.key_files.iter().chain(embedded).any(|file| {
-        std::fs::metadata(layout.host(file)).is_ok_and(|file| file.ctime() > seen.timestamp())
-    })
+    files
+        .iter()
+        .any(|file| std::fs::metadata(file).is_ok_and(|file| file.ctime() > seen.timestamp()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_that_of_the_key_today() {
+        let at = DateTime::UNIX_EPOCH;
+        let key = |expires, subkeys_sign, refusal| Key {
+            fingerprint: "AB".to_owned(),
+            user_ids: Vec::new(),
+            expires,
+            subkeys_sign,
+            refusal,
+        };
+        let ended = Refusal::KeyExpired {
+            fingerprint: "AB".to_owned(),
+            at,
+        };
+        let revoked = Refusal::KeyRevoked("AB".to_owned());
+        let table = [
+            (key(None, false, None), Some(None)),
+            (key(Some(at), false, None), Some(Some(at))),
+            (key(None, false, Some(ended)), Some(Some(at))),
+            (key(None, false, Some(revoked)), None),
+            (key(None, true, None), None),
+        ];
+        for (key, expected) in table {
+            let told = format!("{key:?}");
+            assert_eq!(end(&[key], "AB"), expected, "{told}");
+        }
+        assert_eq!(end(&[], "AB"), Some(None), "another key is used now");
+    }
 }

@@ -259,6 +259,9 @@ async fn repaired<R: Runner>(
         return Ok(None);
     };
     let state = &mut gathered.state;
+    let recorded = by_hand::record(context, name, stored, state)
+        .and_then(|()| by_hand::remembered(context, state, &mut report));
+    not_hidden(recorded, &mut report)?;
     noted::note_and_store(context, name, stored, state, &mut report)?;
     Ok(Some(report))
 }
@@ -333,12 +336,12 @@ async fn conclude<R: Runner>(
         report.warnings.push(text.to_owned());
     }
     if context.mode == Mode::Act {
-        if let Err(error) = key::look_again(sources, &mut gathered.state, context.now) {
+        let state = &mut gathered.state;
+        if let Err(error) = key::look_again(sources, state, report, context.now) {
             let text =
                 format!("whether the repository's key was prolonged is not known: {error:#}");
             report.warnings.push(text);
         }
-        report.signature.clone_from(&gathered.state.signature);
         by_hand::record(context, name, stored, &gathered.state)?;
     }
     if context.mode == Mode::Act && gathered.state.differs(stored) {

@@ -99,6 +99,24 @@ pub fn trust(
     Ok((Trust::new(keyring, signing_keys), warnings))
 }
 
+/// The files of this host that the keys of an entry are read from; none where the rpm database has them.
+///
+/// # Errors
+/// A folder of keys cannot be read.
+pub fn files(
+    kind: ManagerKind,
+    entry: &RepositoryEntry,
+    layout: &Layout,
+) -> Result<Vec<PathBuf>, Unproven> {
+    let embedded = entry.embedded_key.is_some().then_some(&entry.defined_at.0);
+    let own = entry.key_files.iter().chain(embedded);
+    let mut files: Vec<PathBuf> = own.map(|path| layout.host(path)).collect();
+    if kind == ManagerKind::Apt && (files.is_empty() || !entry.key_fingerprints.is_empty()) {
+        files.extend(common_files(layout)?);
+    }
+    Ok(files)
+}
+
 /// The keys that apt trusts for every repository.
 fn common_files(layout: &Layout) -> Result<Vec<PathBuf>, Unproven> {
     let mut files = vec![layout.host(Path::new("/etc/apt/trusted.gpg"))];

@@ -330,6 +330,12 @@ fn what_is_said_between_two_runs_is_not_contradicted_by_status() {
     told("hold", "held until `agent-updater unhold`");
     host.updater(&["run"]);
     told("unhold", "released");
+    // A fault that the last run met is none of a hold's business.
+    host.server.set("/version", Reply::new(500, "away"));
+    host.updater(&["run"]);
+    assert_eq!(host.updater(&["hold", "demo"]).code, 0);
+    let status = host.updater(&["status"]).stdout;
+    assert!(status.starts_with("demo: no target"), "{status}");
 }
 
 #[test]

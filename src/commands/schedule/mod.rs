@@ -72,7 +72,7 @@ pub(super) async fn run(
     let configuration = load_configuration(cli);
     let agents = match selected(&configuration, &arguments.agents) {
         Ok(agents) => agents,
-        Err(code) => return Ok(code),
+        Err(declined) => return declined.answered(arguments.json, now),
     };
     if agents.is_empty() {
         return super::configuration::tell_problems_to(&configuration, arguments.json, now);

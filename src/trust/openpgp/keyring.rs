@@ -37,8 +37,10 @@ pub struct Key {
     pub fingerprint: String,
     /// Its names, as the owner wrote them; unverified text.
     pub user_ids: Vec<String>,
-    /// When it ends, where it does. UTC.
+    /// When the primary key ends, where it does. UTC.
     pub expires: Option<DateTime<Utc>>,
+    /// Whether a subkey signs, which may end earlier.
+    pub subkeys_sign: bool,
     /// Why nothing that it signs is accepted; `None` when it may sign.
     pub refusal: Option<Refusal>,
 }

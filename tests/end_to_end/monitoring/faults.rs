@@ -111,9 +111,17 @@ fn an_invalid_configuration_is_told_everywhere() {
         "demo: CRITICAL: the configuration is invalid",
     );
     assert!(motd(&host).contains("demo"), "{}", motd(&host));
-    let status = host.updater(&["status", "--json"]);
-    assert_eq!(status.code, 20, "{}", status.all());
-    assert_eq!(status.json()["failed"], true, "{}", status.all());
+    for command in [
+        &["status", "--json"][..],
+        &["status", "demo", "--json"],
+        &["run", "demo", "--json"],
+        &["hold", "--all", "--json"],
+        &["hold", "demo", "--json"],
+    ] {
+        let output = host.updater(command);
+        assert_eq!(output.code, 20, "{command:?}: {}", output.all());
+        assert_eq!(output.json()["failed"], true, "{command:?}");
+    }
     // Nobody is looked after any more.
     host.shell("rm /etc/agent-updater/config.toml");
     assert_eq!(host.updater(&["run", "--scheduled"]).code, 0);
@@ -229,6 +237,12 @@ fn a_change_still_waits_while_the_version_server_is_away() {
         2,
         "due for 31 d",
     );
+    // What nobody wants any more is not due, whoever is away afterwards.
+    host.server.set("/version", Reply::ok("none"));
+    assert_eq!(host.updater(&["run"]).code, 0);
+    host.server.set("/version", Reply::new(500, "away"));
+    let away = host.updater(&["run", "--json"]);
+    assert!(away.agent()["pending_since"].is_null(), "{}", away.all());
 }
 
 #[test]

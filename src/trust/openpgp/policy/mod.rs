@@ -90,6 +90,10 @@ impl Trust {
                         .map(|(id, _)| String::from_utf8_lossy(id.id()).into_owned())
                         .collect(),
                     expires: standing.ok().and_then(|standing| standing.expires),
+                    subkeys_sign: certificate.subkeys.iter().any(|(key, statements)| {
+                        let bound = bound(certificate, key, statements, now);
+                        !matches!(bound, Err(Refusal::UnusableKey { .. }))
+                    }),
                     fingerprint,
                     refusal,
                 }
