@@ -46,8 +46,10 @@ pub(super) fn look_again<R>(
     let Ok((trust, _)) = keys::trust(kind, entry, signing_keys, None, layout) else {
         return Ok(());
     };
-    let Some(end) = end(&trust.keys(now), &signature.fingerprint) else {
-        return Ok(());
+    let end = match end(&trust.keys(now), &signature.fingerprint) {
+        End::NotSaid => return Ok(()),
+        End::Never => None,
+        End::At(at) => Some(at),
     };
     signature.key_expires = end;
     let (fingerprint, repository) = (&signature.fingerprint, &signature.repository);
@@ -66,18 +68,27 @@ pub(super) fn look_again<R>(
     Ok(())
 }
 
-/// When the key with that fingerprint ends; `None` where its certificate does not say it. One that is
-/// not among the keys any more has no end that anybody has to know.
-fn end(keys: &[Key], fingerprint: &str) -> Option<Option<DateTime<Utc>>> {
+/// When a key ends.
+#[derive(Debug, PartialEq)]
+enum End {
+    At(DateTime<Utc>),
+    Never,
+    /// Its certificate does not say it.
+    NotSaid,
+}
+
+/// When the key with that fingerprint ends. One that is not among the keys any more has no end that
+/// anybody has to know.
+fn end(keys: &[Key], fingerprint: &str) -> End {
     let Some(key) = keys.iter().find(|key| key.fingerprint == fingerprint) else {
-        return Some(None);
+        return End::Never;
     };
     match &key.refusal {
         // Its end may be that of the subkey that signed.
-        _ if key.subkeys_sign => None,
-        None => Some(key.expires),
-        Some(Refusal::KeyExpired { at, .. }) => Some(Some(*at)),
-        Some(_) => None,
+        _ if key.subkeys_sign => End::NotSaid,
+        None => key.expires.map_or(End::Never, End::At),
+        Some(Refusal::KeyExpired { at, .. }) => End::At(*at),
+        Some(_) => End::NotSaid,
     }
 }
 
@@ -112,16 +123,16 @@ mod tests {
         };
         let revoked = Refusal::KeyRevoked("AB".to_owned());
         let table = [
-            (key(None, false, None), Some(None)),
-            (key(Some(at), false, None), Some(Some(at))),
-            (key(None, false, Some(ended)), Some(Some(at))),
-            (key(None, false, Some(revoked)), None),
-            (key(None, true, None), None),
+            (key(None, false, None), End::Never),
+            (key(Some(at), false, None), End::At(at)),
+            (key(None, false, Some(ended)), End::At(at)),
+            (key(None, false, Some(revoked)), End::NotSaid),
+            (key(None, true, None), End::NotSaid),
         ];
         for (key, expected) in table {
             let told = format!("{key:?}");
             assert_eq!(end(&[key], "AB"), expected, "{told}");
         }
-        assert_eq!(end(&[], "AB"), Some(None), "another key is used now");
+        assert_eq!(end(&[], "AB"), End::Never, "another key is used now");
     }
 }
