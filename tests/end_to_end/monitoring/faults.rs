@@ -111,6 +111,8 @@ fn an_invalid_configuration_is_told_everywhere() {
         "demo: CRITICAL: the configuration is invalid",
     );
     assert!(motd(&host).contains("demo"), "{}", motd(&host));
+    // Of this file nothing is known, and a program hears that too.
+    host.shell("printf '\\377' > /etc/agent-updater/config.toml");
     for command in [
         &["status", "--json"][..],
         &["status", "demo", "--json"],
